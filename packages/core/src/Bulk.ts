@@ -1,0 +1,71 @@
+/**
+ * Bulk: the server's own fast path for rows, behind one name.
+ *
+ * It is a capability of a `Connection`; it gathers nothing (that is the batcher) and picks no table's columns by
+ * itself. Implemented by the dialects, called by the batcher's `BulkSink`.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { SqlError } from "./SqlError.js"
+
+/**
+ * Where bulk rows go: a table, and the columns in the order of each row's values.
+ *
+ * @example
+ * ```ts
+ * import type { Bulk } from "@sluice/core"
+ *
+ * const target: Bulk.Target = { table: "flights", columns: ["origin", "destination", "delay"], onConflict: "error" }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Target {
+  /** A table's name; a dot separates schema and table. */
+  readonly table: string
+  readonly columns: ReadonlyArray<string>
+  /** What happens to a row whose key is there already. */
+  readonly onConflict: "error" | "ignore" | "replace"
+}
+
+/**
+ * What a bulk load did.
+ *
+ * @example
+ * ```ts
+ * import type { Bulk } from "@sluice/core"
+ *
+ * const all = (summary: Bulk.Summary) => summary.rows + summary.rejected
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Summary {
+  readonly rows: number
+  readonly rejected: number
+}
+
+/**
+ * An open bulk load on one connection, within whatever transaction is open there.
+ *
+ * `write` takes rows as arrays in the order of the target's columns and ends when the server has taken them, or may
+ * be given more. A failure of one row fails the `write` that holds it: none of that write's rows is applied.
+ *
+ * @example
+ * ```ts
+ * import type { Bulk } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const load = (writer: Bulk.Writer) => Effect.zipRight(writer.write([["JFK", "LAX", 12]]), writer.finish)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Writer {
+  readonly write: (rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<void, SqlError>
+  readonly finish: Effect.Effect<Summary, SqlError>
+}

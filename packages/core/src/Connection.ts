@@ -1,0 +1,236 @@
+/**
+ * A connection: one physical session of a database. The contract that a dialect of a session database implements.
+ *
+ * It does not decide who uses it (that is `Pool`) nor when a transaction begins (that is `Transaction`). It runs one
+ * statement at a time; core serializes. Called by the pool, by transactions and by statements.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Bulk from "./Bulk.js"
+import type * as Dialect from "./Dialect.js"
+import type { SqlError } from "./SqlError.js"
+
+/**
+ * One query as a connection gets it: compiled, its parameters in the order of the placeholders.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const query: Connection.Query = {
+ *   sql: "SELECT 1", params: [], rowMode: "object", prepare: true, readOnly: true, returnsRows: true,
+ *   integers: undefined, duplicates: "last", fetchSize: 1000, timeout: undefined
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Query {
+  readonly sql: string
+  readonly params: ReadonlyArray<unknown>
+  /** Rows as records, or as arrays in the order of the columns. */
+  readonly rowMode: "object" | "array"
+  /** `false`: sent without preparing it and without caching it. */
+  readonly prepare: boolean
+  /** By its text this statement writes nothing. */
+  readonly readOnly: boolean
+  /** By its text this statement may answer with rows. */
+  readonly returnsRows: boolean
+  /** The type of 64-bit integers for this statement; `undefined` is the setting of the database. */
+  readonly integers: "number" | "bigint" | undefined
+  /** Two columns of one name in an object row: the last one wins, or the statement fails with ResultError. */
+  readonly duplicates: "last" | "error"
+  /** Rows per chunk of a stream. */
+  readonly fetchSize: number
+  /** Milliseconds after which the server shall stop the statement, where it can; core keeps it as well. */
+  readonly timeout: number | undefined
+}
+
+/**
+ * A column of a result. `type` is the dialect's own name for it, `undefined` where the database does not say.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const column: Connection.Column = {
+ *   name: "id", type: "INTEGER", nullable: false, precision: undefined, scale: undefined, table: "users"
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Column {
+  readonly name: string
+  readonly type: string | undefined
+  readonly nullable: boolean | undefined
+  readonly precision: number | undefined
+  readonly scale: number | undefined
+  readonly table: string | undefined
+}
+
+/**
+ * A warning or notice of the server, as data.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const message: Connection.Message = { severity: "warning", code: 1265, text: "Data truncated" }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Message {
+  readonly severity: "notice" | "warning" | "error"
+  readonly code: string | number | undefined
+  readonly text: string
+}
+
+/**
+ * The answer to one statement. `columns` is filled for zero rows too, and empty where the statement has no result.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const names = Effect.gen(function*() {
+ *   const db = yield* Database.Database
+ *   const result = yield* db`SELECT * FROM users WHERE 1 = 0`.result
+ *   return result.columns.map((column) => column.name)
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Result<A = unknown> {
+  readonly rows: ReadonlyArray<A>
+  readonly columns: ReadonlyArray<Column>
+  /** Rows that the statement changed; 0 for a query. */
+  readonly rowsAffected: number
+  /** The key that the last INSERT generated, where the server tells. */
+  readonly lastInsertId: number | bigint | undefined
+  readonly messages: ReadonlyArray<Message>
+  readonly outParameters: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * The rows of an open query. `next` answers with the next chunk and with an empty array at the end, again and again.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const first = (rows: Connection.Rows) => Effect.map(rows.next, (chunk) => chunk[0])
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rows {
+  readonly columns: ReadonlyArray<Column>
+  readonly next: Effect.Effect<ReadonlyArray<unknown>, SqlError>
+}
+
+/**
+ * How a transaction begins. What the server lacks is refused with UnsupportedError before anything is sent.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const options: Connection.BeginOptions = { isolation: "serializable", readOnly: true }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BeginOptions {
+  readonly isolation?: Dialect.IsolationLevel | undefined
+  readonly readOnly?: boolean | undefined
+  readonly deferrable?: boolean | undefined
+  readonly access?: "deferred" | "immediate" | "exclusive" | undefined
+  readonly name?: string | undefined
+}
+
+/**
+ * Where a transaction stands, by the protocol's own status: `failed` admits nothing but ROLLBACK.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const mustRollBack = (status: Connection.TransactionStatus) => status !== "none"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TransactionStatus = "none" | "open" | "failed"
+
+/**
+ * One physical session.
+ *
+ * Every effect is interruptible and may be an `Exit` where its work is done synchronously: core then takes the
+ * short way. After an interruption core calls `settle` before it uses the connection again.
+ *
+ * @example
+ * ```ts
+ * import type { Connection } from "@sluice/core"
+ *
+ * const isFree = (connection: Connection.Connection) => !connection.isClosed && connection.transaction === "none"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connection {
+  /** The server's own id of the session. */
+  readonly id: string | number
+  /** Where it is connected to: `host:port`, a file's path. */
+  readonly endpoint: string
+  readonly capabilities: Dialect.Capabilities
+  readonly transaction: TransactionStatus
+  /** Its end has reached us: it is never lent again. */
+  readonly isClosed: boolean
+  readonly execute: (query: Query) => Effect.Effect<Result, SqlError>
+  /** Every result set of one statement. */
+  readonly results: (query: Query) => Effect.Effect<ReadonlyArray<Result>, SqlError>
+  /** Opens a query whose rows are fetched on demand; closing the scope ends it on the server. */
+  readonly rows: (query: Query) => Effect.Effect<Rows, SqlError, Scope.Scope>
+  /** The same statement for many rows of parameters, in as few round trips as there may be: the affected rows of each. */
+  readonly executeMany: (query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<ReadonlyArray<number>, SqlError>
+  /** The columns of a statement without running it. */
+  readonly describe: (query: Query) => Effect.Effect<ReadonlyArray<Column>, SqlError>
+  readonly begin: (options: BeginOptions) => Effect.Effect<void, SqlError>
+  readonly commit: Effect.Effect<void, SqlError>
+  readonly rollback: Effect.Effect<void, SqlError>
+  readonly savepoint: (name: string) => Effect.Effect<void, SqlError>
+  readonly release: (name: string) => Effect.Effect<void, SqlError>
+  readonly rollbackTo: (name: string) => Effect.Effect<void, SqlError>
+  readonly ping: Effect.Effect<void, SqlError>
+  /** Brings the session back to what it was when it was opened (law P4). An open transaction is rolled back first. */
+  readonly reset: Effect.Effect<void, SqlError>
+  /**
+   * After an interruption: stops what still runs and ends when the server is surely done with it (law S5). Nothing
+   * else is sent on this connection before.
+   */
+  readonly settle: Effect.Effect<void, SqlError>
+  /**
+   * Ends the session. `destroy` does not wait for the server's consent. The effect ends when nothing of the session
+   * is left here, which may be long after (a thread in a step that cannot be stopped).
+   */
+  readonly close: (how: "graceful" | "destroy") => Effect.Effect<void, SqlError>
+  /** The driver's own handle. */
+  readonly native: unknown
+  /** The server's own fast path for rows, where it has one. */
+  readonly bulk?: (target: Bulk.Target) => Effect.Effect<Bulk.Writer, SqlError, Scope.Scope>
+}

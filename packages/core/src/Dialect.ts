@@ -1,0 +1,177 @@
+/**
+ * A dialect: how one kind of database writes SQL, and what it can do. Pure data and functions.
+ *
+ * It opens no connection (that is `Connection`) and holds no error codes (those are each dialect's own table). It is
+ * open: a new dialect is a new value of this type and edits no file of core. Made by the dialect packages, read by
+ * `Sql` to compile and by `Database` to refuse what is lacking before anything is sent.
+ *
+ * @since 0.1.0
+ */
+import type { Lexicon } from "./SqlScript.js"
+
+/**
+ * The isolation levels of the SQL standard, and snapshot isolation.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const level: Dialect.IsolationLevel = "repeatable-read"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type IsolationLevel = "read-uncommitted" | "read-committed" | "repeatable-read" | "snapshot" | "serializable"
+
+/**
+ * How far the cancelling of a statement reaches.
+ *
+ * `server`: the server stops it. `between rows`: it stops at its next row. `detached`: its result is discarded.
+ * `none`: it runs to its end.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const cancel: Dialect.Cancel = "between rows"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Cancel = "server" | "between rows" | "detached" | "none"
+
+/**
+ * What a dialect, or the server that a connection reached, can do. The conformance suite holds the table of what each
+ * dialect must claim.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const canSave = Effect.map(Database.Database, (db) => db.dialect.capabilities.savepoints)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Capabilities {
+  readonly transactions: boolean
+  readonly savepoints: boolean
+  readonly isolation: ReadonlyArray<IsolationLevel>
+  readonly readOnlyTransactions: boolean
+  readonly deferrable: boolean
+  /** Lock modes of BEGIN, as SQLite has them. */
+  readonly access: ReadonlyArray<"deferred" | "immediate" | "exclusive">
+  /** One connection held over many statements: `session`, `reserve`. */
+  readonly sessions: boolean
+  readonly cancel: Cancel
+  /** Rows arrive on demand. */
+  readonly streaming: boolean
+  /** Law S4: a statement may run in a transaction while a stream is open there. */
+  readonly statementsBesideStream: boolean
+  readonly returning: boolean
+  /** One statement may answer with several result sets. */
+  readonly multipleResultSets: boolean
+  readonly describe: boolean
+  readonly lastInsertId: boolean
+  readonly bulk: boolean
+  /** `true` where `.unprepared` differs from the prepared way. */
+  readonly unprepared: boolean
+}
+
+/**
+ * The server's own limits, checked before anything is sent. `Infinity` where there is none.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const most = Effect.map(Database.Database, (db) => db.dialect.limits.maxParameters)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** Bound parameters of one statement. */
+  readonly maxParameters: number
+  /** UTF-8 bytes of one statement's text. */
+  readonly maxStatementBytes: number
+  /** Rows of one VALUES list. */
+  readonly maxInsertRows: number
+}
+
+/**
+ * A dialect. `name` is ours (`sqlite`), `stock` is what @effect/sql's `onDialect` knows it as, where it does.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const quote = (dialect: Dialect.Dialect) => dialect.quoteIdentifier("order")
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dialect {
+  readonly name: string
+  readonly stock: "sqlite" | "pg" | "mysql" | "mssql" | "clickhouse" | undefined
+  /** `db.system.name` of OpenTelemetry's database conventions. */
+  readonly system: string
+  /** Quotes a name; a dot separates the parts of a qualified one. */
+  readonly quoteIdentifier: (name: string) => string
+  /** The placeholder of parameter `index`, from 1. */
+  readonly placeholder: (index: number, value: unknown) => string
+  /** What stands in VALUES for a column that a row lacks; without it, NULL is bound. */
+  readonly defaultKeyword: string | undefined
+  /** Where the returning clause of INSERT and UPDATE stands: after the statement, or before VALUES (OUTPUT). */
+  readonly returning: "suffix" | "output"
+  /** The FROM part of an UPDATE of many rows; `undefined` where the dialect has none. */
+  readonly updateValues: ((options: UpdateValues) => string) | undefined
+  readonly lexicon: Lexicon
+  readonly limits: Limits
+  readonly capabilities: Capabilities
+  /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
+  readonly leavesState: RegExp | undefined
+}
+
+/**
+ * What `updateValues` of a dialect gets: the rows' placeholders, the alias and the columns, quoted.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const pg = ({ alias, columns, rows }: Dialect.UpdateValues) =>
+ *   `(values ${rows.map((row) => `(${row.join(",")})`).join(",")}) as ${alias}(${columns.join(",")})`
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpdateValues {
+  readonly rows: ReadonlyArray<ReadonlyArray<string>>
+  readonly alias: string
+  readonly columns: ReadonlyArray<string>
+}
+
+/**
+ * A quoting function of the usual form: doubles the quote inside, and quotes each part of a dotted name by itself.
+ *
+ * @example
+ * ```ts
+ * import { Dialect } from "@sluice/core"
+ *
+ * Dialect.quoteWith('"')('main.odd"name') // "main"."odd""name"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const quoteWith = (open: string, close: string = open): (name: string) => string => (name) =>
+  name.split(".").map((part) => open + part.replaceAll(close, close + close) + close).join(".")

@@ -1,0 +1,6 @@
+export * as Bulk from "./Bulk.js"
+export * as Connection from "./Connection.js"
+export * as Dialect from "./Dialect.js"
+export * as Reason from "./Reason.js"
+export * as SqlError from "./SqlError.js"
+export * as SqlScript from "./SqlScript.js"
