@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type { Result } from "./Connection.js"
 import type { Lexicon } from "./SqlScript.js"
 
 /**
@@ -126,7 +127,7 @@ export interface Dialect {
   /** Quotes a name; a dot separates the parts of a qualified one. */
   readonly quoteIdentifier: (name: string) => string
   /** The placeholder of parameter `index`, from 1. */
-  readonly placeholder: (index: number, value: unknown) => string
+  readonly placeholder: (index: number) => string
   /** What stands in VALUES for a column that a row lacks; without it, NULL is bound. */
   readonly defaultKeyword: string | undefined
   /** Where the returning clause of INSERT and UPDATE stands: after the statement, or before VALUES (OUTPUT). */
@@ -138,6 +139,8 @@ export interface Dialect {
   readonly capabilities: Capabilities
   /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
   readonly leavesState: RegExp | undefined
+  /** The form in which the stock driver answers `.raw`: what Kysely's and Drizzle's adapters read. */
+  readonly raw: (result: Result) => unknown
 }
 
 /**

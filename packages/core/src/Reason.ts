@@ -717,3 +717,14 @@ export type Tag = Reason["_tag"]
  * @since 0.1.0
  */
 export type WithTag<T extends Tag> = Extract<Reason, { readonly _tag: T }>
+
+/**
+ * The same reason with words before its message.
+ *
+ * @internal
+ */
+export const prefixed = <R extends Reason>(reason: R, words: string): R =>
+  Object.create(Object.getPrototypeOf(reason) as object, {
+    ...Object.getOwnPropertyDescriptors(reason),
+    message: { value: words + reason.message, enumerable: true }
+  }) as R

@@ -1,0 +1,351 @@
+/**
+ * Database: the service that users see. It *is* a stock `SqlClient` of @effect/sql, with narrower errors and more verbs.
+ *
+ * It puts the parts together and holds no logic of its own: statements are in `Statement`, connections come from
+ * `Pool`, transactions from `Transaction`. Made by a dialect's layer.
+ *
+ * @since 0.1.0
+ */
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as StockClient from "@effect/sql/SqlClient"
+import type * as StockConnection from "@effect/sql/SqlConnection"
+import * as StockStatement from "@effect/sql/Statement"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Column, Connection, Result } from "./Connection.js"
+import type { Dialect } from "./Dialect.js"
+import * as Doctor from "./Doctor.js"
+import { type Client, currentScope, type Pools, tag } from "./internal/client.js"
+import { constructor } from "./internal/constructor.js"
+import { count, millis } from "./internal/options.js"
+import { adapter } from "./internal/stock.js"
+import { transaction, view } from "./internal/transaction.js"
+import * as Verbs from "./internal/verbs.js"
+import type * as Pool from "./Pool.js"
+import * as Reason from "./Reason.js"
+import * as Session from "./Session.js"
+import * as SqlError from "./SqlError.js"
+import type { Constructor, Run, Statement } from "./Statement.js"
+import * as Telemetry from "./Telemetry.js"
+import type * as Transaction from "./Transaction.js"
+
+/**
+ * The pool of a database, as its users see it. Where a dialect keeps several, the counts are their sums.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const waiting = Effect.flatMap(Database.Database, (db) => Effect.map(db.pool.stats, (stats) => stats.waiting))
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolView {
+  readonly stats: Effect.Effect<Pool.Stats>
+  /** The stats now, and again after every `interval` (default 1 second). */
+  readonly watch: (interval?: Duration.DurationInput) => Stream.Stream<Pool.Stats>
+  /** Closes idle connections, and those in use when they come back. */
+  readonly clear: Effect.Effect<void>
+}
+
+/**
+ * A database.
+ *
+ * @example
+ * ```ts
+ * import { Database, Retry, SqlError } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const register = (email: string) =>
+ *   Effect.gen(function*() {
+ *     const db = yield* Database.Database
+ *     return yield* db`INSERT INTO users ${db.insert({ email })}`.run.pipe(
+ *       db.transaction({ isolation: "serializable", retry: Retry.transient }),
+ *       SqlError.catchReason("UniqueViolation", () => Effect.succeed("taken"))
+ *     )
+ *   })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Database extends Constructor {
+  readonly [StockClient.TypeId]: StockClient.TypeId
+  /** The same, under the name that SafeQL looks for. */
+  readonly safe: this
+  /** The same, without the transforms of names; in the same transaction. */
+  readonly withoutTransforms: () => this
+  /** One connection in its stock form until the scope closes; it is reset afterwards. */
+  readonly reserve: Effect.Effect<StockConnection.Connection, SqlError.SqlError, Scope.Scope>
+  /** As `transaction`, without options. */
+  readonly withTransaction: <R, E, A>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  readonly reactive: StockClient.SqlClient["reactive"]
+  readonly reactiveMailbox: StockClient.SqlClient["reactiveMailbox"]
+
+  readonly dialect: Dialect
+  readonly pool: PoolView
+  /** Runs an effect in a transaction; in a savepoint where it is in one already. */
+  readonly transaction: Transaction.Run
+  /** The transaction that the fiber is in; TransactionStateError where it is in none. */
+  readonly currentTransaction: Effect.Effect<Transaction.Transaction, SqlError.SqlError>
+  /** Runs an effect after the outermost COMMIT; at once where the fiber is in no transaction. */
+  readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
+  /** One connection until the scope closes, with BEGIN and COMMIT in your own hands. */
+  readonly session: Effect.Effect<Session.Session, SqlError.SqlError, Scope.Scope>
+  /**
+   * One statement for many rows of parameters, atomically, in few round trips: the total of affected rows. Rows are
+   * arrays for the dialect's placeholders, or records for `:name`. No row sends nothing; a ragged row is a ConfigError
+   * with its index, before anything is sent.
+   */
+  readonly executeMany: (
+    sql: string,
+    rows: ReadonlyArray<ReadonlyArray<unknown>> | ReadonlyArray<Readonly<Record<string, unknown>>>
+  ) => Effect.Effect<Run, SqlError.SqlError>
+  /**
+   * Several statements, a result each, in one transaction unless `atomic: false`. No statement sends nothing. After a
+   * failure nothing later is sent.
+   */
+  readonly batch: (
+    statements: ReadonlyArray<Statement<unknown>>,
+    options?: { readonly atomic?: boolean | undefined }
+  ) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
+  /**
+   * A script's statements one after the other on one connection, a result each. It stops at the first failure, whose
+   * message tells the statement's index and line. It is no transaction unless the script says BEGIN.
+   */
+  readonly script: (text: string) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
+  /** The columns of a statement, without running it. */
+  readonly describe: (statement: Statement<unknown>) => Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError>
+  /** The driver's own handle of the connection that the fiber is on, or of one borrowed for the effect. */
+  readonly native: <A, E, R>(use: (handle: unknown) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  /** Runs an effect with one connection of ours: the bulk path, and what else is a dialect's own. */
+  readonly withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  readonly ping: Effect.Effect<void, SqlError.SqlError>
+  readonly doctor: Effect.Effect<Doctor.Report>
+}
+
+/**
+ * The identity of the `Database` tag. A stock client provides no `Database`, and the types say so.
+ *
+ * @example
+ * ```ts
+ * import type { Database } from "@sluice/core"
+ * import type { Effect } from "effect"
+ *
+ * type Program = Effect.Effect<void, never, Database.DatabaseId>
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DatabaseId {
+  readonly _: unique symbol
+}
+
+/**
+ * The tag of the database.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const one = Effect.flatMap(Database.Database, (db) => db<number>`SELECT 1`.scalar)
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Database: Context.Tag<DatabaseId, Database> = Context.GenericTag<DatabaseId, Database>("@sluice/core/Database")
+
+/**
+ * The settings of a database that do not depend on its dialect.
+ *
+ * @example
+ * ```ts
+ * import type { Database } from "@sluice/core"
+ *
+ * const config: Database.Config = { statementTimeout: "30 seconds", integers: "bigint", pool: { max: 20 } }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Config {
+  readonly pool?: Pool.Config | undefined
+  /** Every statement is cancelled on the server when it runs longer. Default: none. */
+  readonly statementTimeout?: Duration.DurationInput | undefined
+  /** The type of 64-bit integers, one for the whole database. Default is the dialect's: `number`. */
+  readonly integers?: "number" | "bigint" | undefined
+  /** Two columns of one name in an object row: the last one wins (default), or ResultError. */
+  readonly duplicates?: "last" | "error" | undefined
+  /** Rows per chunk of a stream. Default 1,000. */
+  readonly fetchSize?: number | undefined
+  /** Applied to every identifier that a helper quotes: camelCase to snake_case, say. */
+  readonly transformQueryNames?: ((name: string) => string) | undefined
+  /** Applied to every column name of an object row. */
+  readonly transformResultNames?: ((name: string) => string) | undefined
+  /** Attributes for every span, beside the conventions' own. */
+  readonly spanAttributes?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * What a dialect gives to `make`.
+ *
+ * @example
+ * ```ts
+ * import { Database, type Dialect, type Pool } from "@sluice/core"
+ *
+ * const from = (dialect: Dialect.Dialect, pool: Pool.Pool) =>
+ *   Database.make({ dialect, pools: { write: pool, read: undefined, session: undefined }, attributes: {} })
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options extends Config {
+  readonly dialect: Dialect
+  /** `write` serves everything that `read` and `session` do not. */
+  readonly pools: Pools
+  /** `db.namespace`, `server.address`, `server.port` for the spans. */
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Makes a database of a dialect and its pools. Fails with ConfigError where a setting cannot work.
+ *
+ * @example
+ * ```ts
+ * import { Database, type Dialect, type Pool } from "@sluice/core"
+ *
+ * const from = (dialect: Dialect.Dialect, write: Pool.Pool, read: Pool.Pool) =>
+ *   Database.make({ dialect, pools: { write, read, session: undefined }, attributes: {}, fetchSize: 500 })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Database, SqlError.SqlError, Reactivity.Reactivity> =>
+  Effect.gen(function*() {
+    const reactivity = yield* Reactivity.Reactivity
+    const { dialect, pools } = options
+    const timeout = yield* millis("statementTimeout", options.statementTimeout, Number.POSITIVE_INFINITY)
+    const client: Client = {
+      dialect,
+      pools,
+      settings: {
+        integers: options.integers,
+        duplicates: options.duplicates ?? "last",
+        fetchSize: yield* count("fetchSize", options.fetchSize, 1_000, 1),
+        statementTimeout: Number.isFinite(timeout) ? timeout : undefined,
+        turnTimeout: pools.write.lending.settings.acquireTimeout
+      },
+      transformName: options.transformQueryNames,
+      transformRows: options.transformResultNames === undefined ? undefined : StockStatement.defaultTransforms(options.transformResultNames).array,
+      attributes: Object.entries({ ...options.spanAttributes, "db.system.name": dialect.system, ...options.attributes }),
+      measured: yield* Telemetry.Metrics,
+      shapes: new WeakMap(),
+      classifications: new Map(),
+      stock: () => database,
+      tag: tag(),
+      adapters: new WeakMap()
+    }
+    const database: Database = assemble(client, reactivity)
+    return database
+  })
+
+// A literal's symbol widens inside a record; a name keeps it.
+const typeId: StockClient.TypeId = StockClient.TypeId
+
+const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
+  const { pools } = client
+  const all = [pools.write, pools.read, pools.session].filter((pool) => pool !== undefined)
+  const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
+    (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
+  const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
+  const members = {
+    [StockClient.TypeId]: typeId,
+    dialect: client.dialect,
+    pool: Verbs.poolView(all),
+    reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
+    withTransaction: transaction(client, {}, undefined),
+    reactive: reactivity.stream,
+    reactiveMailbox: reactivity.query,
+    transaction: run,
+    currentTransaction: Effect.flatMap(scope, (scope) =>
+      scope === undefined || scope.kind === "session"
+        ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
+        : Effect.succeed(view(scope))),
+    afterCommit: (effect: Effect.Effect<void>) =>
+      Effect.flatMap(scope, (scope) => scope === undefined || scope.kind === "session" ? effect : view(scope).afterCommit(effect)),
+    session: Session.make(client),
+    executeMany: Verbs.executeMany(client),
+    batch: Verbs.batch(client),
+    script: Verbs.script(client),
+    describe: Verbs.describe(client),
+    native: <A, E, R>(use: (handle: unknown) => Effect.Effect<A, E, R>) => Verbs.withConnection(client, (connection) => use(connection.native)),
+    withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Verbs.withConnection(client, use),
+    ping: Verbs.withConnection(client, (connection) => connection.ping),
+    doctor: Doctor.examine(client.dialect.name, pools.session ?? pools.write)
+  }
+  const plain = client.transformName === undefined && client.transformRows === undefined
+  const database: Database = Object.assign(constructor(client, undefined), members, {
+    safe: undefined as never,
+    withoutTransforms: (): never => (plain ? database : untransformed()) as never
+  })
+  // The same client but for the names: its scopes are this one's, so that a transaction holds for both.
+  let bare: Database | undefined
+  const untransformed = () => bare ??= assemble({ ...client, transformName: undefined, transformRows: undefined, shapes: new WeakMap() }, reactivity)
+  Object.defineProperty(database, "safe", { value: database, enumerable: true })
+  return database
+}
+
+/**
+ * A layer that provides a database under its own tag and under the stock one, one object, with the reactivity it needs.
+ *
+ * @example
+ * ```ts
+ * import { Database, type SqlError } from "@sluice/core"
+ * import type { Reactivity } from "@effect/experimental/Reactivity"
+ * import type { Effect, Scope } from "effect"
+ *
+ * const layer = (make: Effect.Effect<Database.Database, SqlError.SqlError, Scope.Scope | Reactivity>) => Database.layer(make)
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <E>(
+  make: Effect.Effect<Database, E, Scope.Scope | Reactivity.Reactivity>
+): Layer.Layer<DatabaseId | StockClient.SqlClient, E> =>
+  Layer.scopedContext(Effect.map(make, (database) =>
+    Context.make(Database, database).pipe(Context.add(StockClient.SqlClient, database)))).pipe(Layer.provide(Reactivity.layer))
+
+/**
+ * A layer that provides a database under a tag of the user's only: several databases in one app.
+ *
+ * @example
+ * ```ts
+ * import { Database, type SqlError } from "@sluice/core"
+ * import type { Reactivity } from "@effect/experimental/Reactivity"
+ * import { Context, type Effect, type Scope } from "effect"
+ *
+ * class Archive extends Context.Tag("Archive")<Archive, Database.Database>() {}
+ * const layer = (make: Effect.Effect<Database.Database, SqlError.SqlError, Scope.Scope | Reactivity>) =>
+ *   Database.layerAs(Archive, make)
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerAs = <I, S, D extends S, E>(
+  tag: Context.Tag<I, S>,
+  make: Effect.Effect<D, E, Scope.Scope | Reactivity.Reactivity>
+): Layer.Layer<I, E> => Layer.scoped(tag, make).pipe(Layer.provide(Reactivity.layer))

@@ -1,0 +1,281 @@
+/**
+ * Held: one connection that several statements share, as in a transaction or a session.
+ *
+ * It gives turns: one statement at a time (law T6), and only to the innermost open scope (law T2). It does not know
+ * what a scope means (that is `Transaction` and `Session`), nor where the connection came from (that is the pool).
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as EffectScope from "effect/Scope"
+import type { BeginOptions, Connection } from "../Connection.js"
+import * as Reason from "../Reason.js"
+import * as SqlError from "../SqlError.js"
+import type { Lending } from "./pool/Lending.js"
+import type { Entry } from "./pool/State.js"
+import type { Scope } from "./scope.js"
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+interface Turn {
+  readonly scope: Scope
+  /** `granted`: the turn is given; else the connection is gone and the turn never comes. */
+  readonly resume: (granted: boolean) => void
+}
+
+export class Held {
+  /** Open scopes, the innermost last: it owns the connection. */
+  readonly stack: Array<Scope> = []
+  /** The savepoints' names are unique on a connection. */
+  savepoints = 0
+  /** A transaction was begun here and has not been ended by us. */
+  inTransaction = false
+  /** Why the transaction is over, when it was not we who ended it (law T7). */
+  aborted: SqlError.SqlError | undefined = undefined
+  /** The connection is gone; nothing runs here any more. */
+  lost: SqlError.SqlError | undefined = undefined
+  readonly streams = new Set<EffectScope.CloseableScope>()
+  private busy = false
+  private ended = false
+  private given = false
+  /** Statements outside of a transaction begin one first: a session with autocommit off. */
+  autoBegin = false
+  private readonly queue: Array<Turn> = []
+
+  constructor(
+    readonly lending: Lending<Connection>,
+    readonly entry: Entry<Connection>,
+    readonly turnTimeout: number
+  ) {}
+
+  get connection(): Connection {
+    return this.entry.connection
+  }
+
+  // ---- turns ----
+
+  /** Whether the connection is free for this scope now; if so, it is taken. */
+  private tryTurn(scope: Scope): boolean {
+    if (this.busy || this.stack[this.stack.length - 1] !== scope) return false
+    this.busy = true
+    return true
+  }
+
+  private turn(scope: Scope, restore: Restore): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      const refusal = scope.refusal()
+      if (refusal !== undefined) return Effect.fail(refusal)
+      if (this.tryTurn(scope)) return Effect.void
+      let turn: Turn | undefined
+      let given = false
+      const wait = Effect.async<void>((resume) => {
+        turn = {
+          scope,
+          resume: (granted) => {
+            given = granted
+            resume(Effect.void)
+          }
+        }
+        this.queue.push(turn)
+      })
+      return restore(Effect.timeoutFail(Effect.interruptible(wait), {
+        duration: this.turnTimeout,
+        onTimeout: () => SqlError.make(waitedReason(this.turnTimeout))
+      })).pipe(
+        Effect.catchAllCause((cause) => {
+          if (given) this.done()
+          else if (turn !== undefined && this.queue.includes(turn)) this.queue.splice(this.queue.indexOf(turn), 1)
+          return Effect.failCause(cause)
+        }),
+        Effect.zipRight(Effect.suspend(() => {
+          const late = scope.refusal()
+          if (late === undefined) return Effect.void
+          if (given) this.done()
+          return Effect.fail(late)
+        }))
+      )
+    })
+  }
+
+  /** Ends a turn, and gives the next one to the first in the queue that may have it. */
+  done(): void {
+    this.busy = false
+    if (this.inTransaction && this.connection.transaction === "none" && this.aborted === undefined) {
+      this.aborted = SqlError.make(abortedReason(undefined))
+    }
+    if (this.connection.isClosed && this.lost === undefined) this.lost = SqlError.make(lostReason())
+    if (this.ended) return this.giveBack()
+    this.next()
+  }
+
+  /** To be called when the stack has changed. */
+  next(): void {
+    if (this.busy) return
+    const innermost = this.stack[this.stack.length - 1]
+    const index = this.queue.findIndex((turn) => turn.scope === innermost || turn.scope.refusal() !== undefined)
+    const turn = this.queue[index]
+    if (turn === undefined) return
+    this.queue.splice(index, 1)
+    this.busy = true
+    turn.resume(true)
+  }
+
+  // ---- work ----
+
+  /** Runs one piece of work of a scope on the connection, in its turn. */
+  run<A>(scope: Scope, work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
+    return Effect.uninterruptibleMask((restore) => this.runWith(restore, scope, work))
+  }
+
+  /** Lends the connection in its turn to work that may fail otherwise and need more. */
+  lend<A, E, R>(scope: Scope, use: (connection: Connection) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.zipRight(
+        this.turn(scope, restore),
+        Effect.matchCauseEffect(restore(Effect.suspend(() => use(this.connection))), {
+          onSuccess: (value) => {
+            this.done()
+            return Effect.succeed(value)
+          },
+          onFailure: (cause) => {
+            if (Cause.isInterrupted(cause)) this.settle()
+            else this.done()
+            return Effect.failCause(cause)
+          }
+        })
+      )
+    )
+  }
+
+  /** As `run`, where interruption is masked already. */
+  runWith<A>(
+    restore: Restore,
+    scope: Scope,
+    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
+  ): Effect.Effect<A, SqlError.SqlError> {
+    return scope.refusal() === undefined && this.tryTurn(scope)
+      ? this.perform(restore, work)
+      : Effect.zipRight(this.turn(scope, restore), Effect.suspend(() => this.perform(restore, work)))
+  }
+
+  private perform<A>(
+    restore: Restore,
+    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
+  ): Effect.Effect<A, SqlError.SqlError> {
+    const effect = this.autoBegin && this.connection.transaction === "none"
+      ? Effect.zipRight(this.begin({}), Effect.suspend(() => work(this.connection)))
+      : work(this.connection)
+    const exit = exitOf(effect)
+    if (exit !== undefined) {
+      this.finish(exit)
+      return exit
+    }
+    return Effect.matchCauseEffect(restore(effect), {
+      onSuccess: (value) => {
+        this.done()
+        return Effect.succeed(value)
+      },
+      onFailure: (cause) => {
+        this.finish(Exit.failCause(cause))
+        return Effect.failCause(cause)
+      }
+    })
+  }
+
+  /** Begins a transaction; from then on its end is looked for after every statement. To be called in a turn. */
+  begin(options: BeginOptions): Effect.Effect<void, SqlError.SqlError> {
+    return mapNow(this.connection.begin(options), () => {
+      this.inTransaction = true
+      this.aborted = undefined
+    })
+  }
+
+  /** Sends COMMIT or ROLLBACK; whatever the answer, the transaction is not looked for any more. To be called in a turn. */
+  end(how: "commit" | "rollback"): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      this.inTransaction = false
+      return how === "commit" ? this.connection.commit : this.connection.rollback
+    })
+  }
+
+  private finish(exit: Exit.Exit<unknown, SqlError.SqlError>): void {
+    if (Exit.isSuccess(exit)) return this.done()
+    if (mustSettle(exit.cause)) return this.settle()
+    const failure = Cause.failureOption(exit.cause)
+    if (failure._tag === "Some" && this.inTransaction && this.aborted === undefined && this.connection.transaction === "none") {
+      this.aborted = SqlError.make(abortedReason(failure.value))
+    }
+    this.done()
+  }
+
+  /** After an interruption the next turn comes when the server is surely done. The interrupted fiber does not wait. */
+  private settle(): void {
+    this.lending.fork(Effect.map(this.lending.settle(this.entry), (usable) => {
+      if (!usable) this.lost = SqlError.make(lostReason())
+      this.done()
+    }))
+  }
+
+  // ---- the end ----
+
+  /** Gives the connection back, when nothing of it runs any more. */
+  get release(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.forEach([...this.streams], (stream) => EffectScope.close(stream, Exit.void), { discard: true })
+    ).pipe(Effect.zipRight(Effect.sync(() => {
+      this.ended = true
+      if (!this.busy) this.giveBack()
+    })))
+  }
+
+  private giveBack(): void {
+    if (this.given) return
+    this.given = true
+    this.lost ??= SqlError.make(new Reason.ClosedError({ message: "the transaction or session has ended", operation: "execute" }))
+    for (const turn of this.queue.splice(0)) turn.resume(false)
+    this.lending.release(this.entry)
+  }
+}
+
+/** The exit of an effect that is done already. */
+export const exitOf = <A, E>(effect: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined =>
+  Exit.isExit(effect) ? (effect as Exit.Exit<A, E>) : undefined
+
+/** Maps at once what is done already. */
+export const mapNow = <A, B, E>(effect: Effect.Effect<A, E>, f: (a: A) => B): Effect.Effect<B, E> => {
+  const exit = exitOf(effect)
+  return exit === undefined ? Effect.map(effect, f) : Exit.map(exit, f)
+}
+
+/** Whether a statement that failed so may still be running: it was interrupted, or a timeout of ours gave it up. */
+export const mustSettle = (cause: Cause.Cause<SqlError.SqlError>): boolean => {
+  if (Cause.isInterrupted(cause)) return true
+  const failure = Cause.failureOption(cause)
+  return failure._tag === "Some" && failure.value.reason._tag === "StatementTimeoutError" &&
+    (failure.value.reason.timeout === "statement" || failure.value.reason.timeout === "database")
+}
+
+const waitedReason = (timeout: number): Reason.TransactionStateError =>
+  new Reason.TransactionStateError({
+    message: `waited ${timeout} ms for the transaction's connection, which an inner transaction or another statement of it holds`,
+    operation: "execute"
+  })
+
+const lostReason = (): Reason.ConnectionError =>
+  new Reason.ConnectionError({
+    message: "the connection of this transaction or session is gone",
+    operation: "execute",
+    outcome: "not-applied"
+  })
+
+const abortedReason = (by: SqlError.SqlError | undefined): Reason.TransactionAbortedError =>
+  new Reason.TransactionAbortedError({
+    message: by === undefined
+      ? "the transaction is over: a statement in it ended it, or the server did"
+      : `the transaction was rolled back by the server: ${by.message}`,
+    isRetryable: by?.isRetryable,
+    operation: "execute",
+    cause: by
+  })

@@ -1,0 +1,224 @@
+/**
+ * The pool's state: who waits, what is idle, what is lent. It only decides.
+ *
+ * There is no effect, no clock and no connection work in it: every method is synchronous, and time comes in as an
+ * argument. `Pool` acts on its answers, and the property tests drive this same object.
+ *
+ * @internal
+ */
+
+/** One connection's place in the pool. It is lent as it is: an idle hit allocates nothing. */
+export class Entry<C> {
+  status: "idle" | "lent" | "gone" = "lent"
+  idleSince = 0
+  /** When it last answered, to a borrower or to a ping. */
+  checkedAt = 0
+  lentAt = 0
+  /** The session may not be as it was opened: it is reset before it is lent again. */
+  dirty = false
+  /** Where the borrower took it; filled only when leaks are looked for. */
+  place: string | undefined = undefined
+  reported = false
+
+  constructor(
+    readonly connection: C,
+    readonly createdAt: number,
+    readonly expiresAt: number,
+    readonly generation: number
+  ) {
+    this.idleSince = createdAt
+    this.checkedAt = createdAt
+  }
+}
+
+/** A queued borrower. The pool fills `entry` before it wakes it, so that an interruption loses nothing. */
+export class Waiter<C> {
+  entry: Entry<C> | undefined = undefined
+  constructor(readonly deadline: number, readonly wake: () => void) {}
+}
+
+export interface Limits {
+  readonly max: number
+  readonly min: number
+  readonly minIdle: number
+}
+
+export class State<C> {
+  readonly idle: Array<Entry<C>> = []
+  readonly lent = new Set<Entry<C>>()
+  private readonly first = new Set<Waiter<C>>()
+  private readonly queue = new Set<Waiter<C>>()
+  connecting = 0
+  retired = 0
+  generation = 0
+  closed = false
+
+  constructor(readonly limits: Limits, private readonly isAlive: (connection: C) => boolean) {}
+
+  get waiting(): number {
+    return this.first.size + this.queue.size
+  }
+
+  get size(): number {
+    return this.idle.length + this.lent.size + this.connecting
+  }
+
+  /** Whether this connection may still be lent. */
+  isCurrent(entry: Entry<C>, now: number): boolean {
+    return entry.generation === this.generation && now < entry.expiresAt && this.isAlive(entry.connection)
+  }
+
+  /** An idle connection, the last one used first; none while others wait (law P1). */
+  take(now: number): Entry<C> | undefined {
+    if (this.waiting > 0) return undefined
+    const entry = this.idle.pop()
+    if (entry === undefined) return undefined
+    this.lend(entry, now)
+    return entry
+  }
+
+  private lend(entry: Entry<C>, now: number): void {
+    entry.status = "lent"
+    entry.lentAt = now
+    this.lent.add(entry)
+  }
+
+  /** `ahead`: it had been given a connection that turned out dead, and stands before all others. */
+  wait(waiter: Waiter<C>, ahead: boolean): void {
+    if (ahead) this.first.add(waiter)
+    else this.queue.add(waiter)
+  }
+
+  leave(waiter: Waiter<C>): void {
+    if (!this.first.delete(waiter)) this.queue.delete(waiter)
+  }
+
+  private head(): Waiter<C> | undefined {
+    for (const waiter of this.first) return waiter
+    for (const waiter of this.queue) return waiter
+    return undefined
+  }
+
+  /** The earliest deadline of a waiting borrower. */
+  nextDeadline(): number | undefined {
+    let earliest: number | undefined
+    // Whoever stands ahead has waited before, so both queues are in the order of their deadlines.
+    for (const queue of [this.first, this.queue]) {
+      for (const waiter of queue) {
+        earliest = Math.min(earliest ?? waiter.deadline, waiter.deadline)
+        break
+      }
+    }
+    return earliest
+  }
+
+  /** Takes the borrowers whose deadline has passed out of the queue. */
+  overdue(now: number): ReadonlyArray<Waiter<C>> {
+    const out: Array<Waiter<C>> = []
+    for (const queue of [this.first, this.queue]) {
+      for (const waiter of queue) {
+        if (waiter.deadline > now) break
+        out.push(waiter)
+      }
+    }
+    for (const waiter of out) this.leave(waiter)
+    return out
+  }
+
+  /** Takes every borrower out of the queue. */
+  dismiss(): ReadonlyArray<Waiter<C>> {
+    const out = [...this.first, ...this.queue]
+    this.first.clear()
+    this.queue.clear()
+    return out
+  }
+
+  /**
+   * How many connections to open now: as many as borrowers wait for beyond those being opened, or as `min` and
+   * `minIdle` lack, and never above `max` (law P2).
+   */
+  demand(): number {
+    if (this.closed) return 0
+    const forWaiters = this.waiting - this.connecting
+    const forMin = this.limits.min - this.size
+    const forIdle = this.limits.minIdle - (this.idle.length + this.connecting)
+    // Connections that are taken out and do not end (a step that cannot be stopped) are replaced, but not for ever.
+    const room = Math.min(this.limits.max, 2 * this.limits.max - this.retired) - this.size
+    return Math.max(0, Math.min(Math.max(forWaiters, forMin, forIdle), room))
+  }
+
+  opening(): void {
+    this.connecting++
+  }
+
+  openFailed(): void {
+    this.connecting--
+  }
+
+  opened(connection: C, now: number, expiresAt: number, generation: number): Entry<C> {
+    this.connecting--
+    const entry = new Entry(connection, now, expiresAt, generation)
+    this.lent.add(entry)
+    return entry
+  }
+
+  /** Hands a lent connection to the first borrower in the queue, else to the idle ones. */
+  give(entry: Entry<C>, now: number): Waiter<C> | undefined {
+    const waiter = this.head()
+    if (waiter === undefined) {
+      this.lent.delete(entry)
+      entry.status = "idle"
+      entry.idleSince = now
+      entry.checkedAt = now
+      this.idle.push(entry)
+      return undefined
+    }
+    this.leave(waiter)
+    entry.lentAt = now
+    waiter.entry = entry
+    return waiter
+  }
+
+  /** Takes a connection out of the pool for good. It is counted as retired until `ended`. */
+  remove(entry: Entry<C>): void {
+    if (entry.status === "gone") return
+    if (!this.lent.delete(entry)) this.idle.splice(this.idle.indexOf(entry), 1)
+    entry.status = "gone"
+    this.retired++
+  }
+
+  ended(): void {
+    this.retired--
+  }
+
+  /** Idle connections that are to be closed: dead, too old, or idle for too long beyond `min` and `minIdle`. */
+  stale(now: number, idleTimeout: number): ReadonlyArray<Entry<C>> {
+    const out: Array<Entry<C>> = []
+    let size = this.size
+    let idle = this.idle.length
+    for (const entry of this.idle) {
+      const spare = size > this.limits.min && idle > this.limits.minIdle
+      if (!this.isCurrent(entry, now) || (spare && now - entry.idleSince >= idleTimeout)) {
+        out.push(entry)
+        size--
+        idle--
+      }
+    }
+    return out
+  }
+
+  /** Takes the idle connections that were neither used nor pinged for `keepAlive`, to be pinged and given back. */
+  quiet(now: number, keepAlive: number): ReadonlyArray<Entry<C>> {
+    const out = this.idle.filter((entry) => now - entry.checkedAt >= keepAlive)
+    for (const entry of out) {
+      this.idle.splice(this.idle.indexOf(entry), 1)
+      this.lend(entry, now)
+    }
+    return out
+  }
+
+  /** From here on no connection opened before is lent again. */
+  nextGeneration(): void {
+    this.generation++
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Run: the path of every query. Finds the connection (the fiber's transaction, else a lease), sends, hands back.
+ *
+ * The path is the product: one mask, one fold, no allocation for the lease, and nothing built for a tracer that does
+ * not listen. Called by `Statement` and by the stock adapter.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Connection, Query, Rows } from "../Connection.js"
+import * as Reason from "../Reason.js"
+import * as SqlError from "../SqlError.js"
+import { type Client, currentScope, poolOf } from "./client.js"
+import { mustSettle } from "./held.js"
+import type { Lending } from "./pool/Lending.js"
+import type { Entry } from "./pool/State.js"
+import type { Scope as OwnScope } from "./scope.js"
+
+type Work<A> = (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** A query ready to be sent, with what the pool must know of it. */
+export interface Prepared {
+  readonly query: Query
+  readonly leavesState: boolean
+  /** Whose limit `query.timeout` is. */
+  readonly timeout: "statement" | "database"
+}
+
+/** Runs work on a connection for one query: on the scope's, else on a lease that goes back afterwards. */
+export const runIn = <A>(
+  client: Client,
+  scope: OwnScope | undefined,
+  prepared: Prepared,
+  work: Work<A>
+): Effect.Effect<A, SqlError.SqlError> => {
+  const { query } = prepared
+  const timed: Work<A> = query.timeout === undefined ? work : (connection) => withTimeout(work(connection), prepared, query.timeout)
+  if (scope !== undefined) {
+    if (prepared.leavesState) scope.held.entry.dirty = true
+    const refusal = besideStream(client, scope)
+    return refusal === undefined ? scope.held.run(scope, timed) : Effect.fail(refusal)
+  }
+  const lending = poolOf(client, query).lending
+  if (lending.options.synchronous === true) {
+    const entry = lending.take()
+    if (entry !== undefined) return runNow(lending, entry, prepared, work)
+  }
+  return Effect.uninterruptibleMask((restore) => {
+    const entry = lending.take()
+    return entry === undefined
+      ? Effect.flatMap(lending.acquire(restore), (entry) => runLeased(lending, entry, prepared, timed, restore))
+      : runLeased(lending, entry, prepared, timed, restore)
+  })
+}
+
+// A synchronous connection has answered when its effect is made: no interruption can come between.
+const runNow = <A>(
+  lending: Lending<Connection>,
+  entry: Entry<Connection>,
+  prepared: Prepared,
+  work: Work<A>
+): Effect.Effect<A, SqlError.SqlError> => {
+  if (prepared.leavesState) entry.dirty = true
+  const effect = work(entry.connection)
+  lending.release(entry)
+  return effect
+}
+
+const runLeased = <A>(
+  lending: Lending<Connection>,
+  entry: Entry<Connection>,
+  prepared: Prepared,
+  work: Work<A>,
+  restore: Restore
+): Effect.Effect<A, SqlError.SqlError> => {
+  if (prepared.leavesState) entry.dirty = true
+  return Effect.matchCauseEffect(restore(work(entry.connection)), {
+    onSuccess: (value) => {
+      lending.release(entry)
+      return Exit.succeed(value)
+    },
+    onFailure: (cause) => {
+      handBack(lending, entry, cause)
+      return Effect.failCause(cause)
+    }
+  })
+}
+
+/** Gives a connection back after a failure: settled if it may still be at work, destroyed if it is not to be trusted. */
+export const handBack = (lending: Lending<Connection>, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
+  if (mustSettle(cause)) return lending.abandon(entry)
+  const failure = Cause.failureOption(cause)
+  if (failure._tag === "Some" && failure.value.connection !== "usable") lending.discard(entry, "destroy")
+  else lending.release(entry)
+}
+
+/**
+ * Opens a query's rows in the current Effect scope: the rows are closed first, then the connection goes back. In a
+ * transaction each chunk takes a turn on the shared connection.
+ */
+export const openRows = (
+  client: Client,
+  prepared: Prepared,
+  own: OwnScope | undefined
+): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
+  Effect.withFiberRuntime((fiber) => {
+    const scope = own ?? currentScope(client, fiber.currentContext)
+    return scope === undefined ? openLeased(client, prepared) : openHeld(client, scope, prepared)
+  })
+
+const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const outer = yield* Effect.scope
+      const lending = poolOf(client, prepared.query).lending
+      const entry = lending.take() ?? (yield* lending.acquire(restore))
+      lending.track(entry)
+      if (prepared.leavesState) entry.dirty = true
+      const inner = yield* Scope.make()
+      let pulling: Cause.Cause<SqlError.SqlError> | undefined
+      const guard = <A>(effect: Effect.Effect<A, SqlError.SqlError>) =>
+        Effect.onError(effect, (cause) => Effect.sync(() => {
+          pulling = cause
+        }))
+      yield* Scope.addFinalizer(outer, Effect.suspend(() => {
+        const cause = pulling
+        const close = Scope.close(inner, Exit.void)
+        // Nothing is sent to a connection that may still be at work, and who interrupts does not wait for that.
+        if (cause !== undefined && mustSettle(cause)) return Effect.sync(() => lending.abandon(entry, close))
+        return Effect.ensuring(
+          close,
+          Effect.sync(() => cause === undefined ? lending.release(entry) : handBack(lending, entry, cause))
+        )
+      }))
+      const rows = yield* restore(guard(Scope.extend(withTimeout(entry.connection.rows(prepared.query), prepared, prepared.query.timeout), inner)))
+      return { columns: rows.columns, next: guard(rows.next) }
+    })
+  )
+
+const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
+  Effect.uninterruptible(Effect.gen(function*() {
+    const { held } = scope
+    const refusal = besideStream(client, scope)
+    if (refusal !== undefined) return yield* Effect.fail(refusal)
+    if (prepared.leavesState) held.entry.dirty = true
+    const outer = yield* Effect.scope
+    const inner = yield* Scope.make()
+    held.streams.add(inner)
+    const close = Effect.suspend(() =>
+      held.streams.delete(inner) ? Effect.ignore(held.run(scope, () => Scope.close(inner, Exit.void))) : Effect.void
+    )
+    yield* Scope.addFinalizerExit(outer, (exit) =>
+      Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
+    const rows = yield* Effect.interruptible(
+      held.run(scope, (connection) => Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner))
+    )
+    return { columns: rows.columns, next: held.run(scope, () => rows.next) }
+  }))
+
+// Law S4: what cannot run beside an open stream is refused at once; waiting for it would be a deadlock.
+const besideStream = (client: Client, scope: OwnScope): SqlError.SqlError | undefined =>
+  scope.held.streams.size === 0 || client.dialect.capabilities.statementsBesideStream ? undefined : SqlError.make(
+    new Reason.UnsupportedError({
+      message: `${client.dialect.name} runs no statement in a transaction while a stream is open there`,
+      capability: "statementsBesideStream"
+    })
+  )
+
+const withTimeout = <A, R>(
+  effect: Effect.Effect<A, SqlError.SqlError, R>,
+  prepared: Prepared,
+  timeout: number | undefined
+): Effect.Effect<A, SqlError.SqlError, R> =>
+  timeout === undefined || Exit.isExit(effect) ? effect : Effect.timeoutFail(Effect.interruptible(effect), {
+    duration: timeout,
+    onTimeout: () =>
+      SqlError.make(
+        new Reason.StatementTimeoutError({
+          message: `the statement ran longer than ${timeout} ms, the ${prepared.timeout === "statement" ? "statement's own timeout" : "database's statementTimeout"}; it was cancelled`,
+          statement: prepared.query.sql,
+          operation: "execute",
+          timeout: prepared.timeout,
+          outcome: prepared.query.readOnly ? "not-applied" : "unknown"
+        })
+      )
+  })

@@ -1,0 +1,219 @@
+/**
+ * How a transaction begins and ends: BEGIN on a lease, SAVEPOINT inside another, and what each exit means.
+ *
+ * It gives no turns (that is `Held`). Called by `Database` and by `Session`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import type { BeginOptions } from "../Connection.js"
+import type { Dialect } from "../Dialect.js"
+import * as Reason from "../Reason.js"
+import * as Retry from "../Retry.js"
+import * as SqlError from "../SqlError.js"
+import * as Telemetry from "../Telemetry.js"
+import type { Options, Transaction } from "../Transaction.js"
+import { type Client, currentScope, provideScope } from "./client.js"
+import { Held, mapNow } from "./held.js"
+import { millis } from "./options.js"
+import { Scope } from "./scope.js"
+import { adapter } from "./stock.js"
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Runs an effect in a transaction of this client; in a savepoint where the fiber is in one already. */
+export const transaction = (client: Client, options: Options, own: Scope | undefined) =>
+<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  Telemetry.transactionSpan(client, Effect.withFiberRuntime<A, E | SqlError.SqlError, R>((fiber) => {
+    const scope = own ?? currentScope(client, fiber.currentContext)
+    const problem = check(client.dialect, options, scope)
+    if (problem !== undefined) return SqlError.fail(problem)
+    const timeout = millis("transaction.timeout", options.timeout, Number.POSITIVE_INFINITY)
+    if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
+    const body = within(self, timeout.right)
+    const run = scope === undefined
+      ? leased(client, options, body)
+      : isFree(scope)
+      ? Effect.uninterruptibleMask((restore) => owned(client, scope.held, scope, options, body, restore))
+      : nested(client, scope, body)
+    return options.retry === undefined || (scope !== undefined && !isFree(scope))
+      ? run
+      : Effect.retry(run, { schedule: options.retry, while: Retry.mayRepeat })
+  }))
+
+// A session that is in no transaction begins one of its own for a nested effect.
+const isFree = (scope: Scope): boolean => scope.kind === "session" && scope.held.connection.transaction === "none"
+
+const leased = <A, E, R>(client: Client, options: Options, self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const pool = options.readOnly === true ? client.pools.read ?? client.pools.write : client.pools.write
+    const entry = pool.lending.take()
+    return Effect.flatMap(entry === undefined ? pool.lending.acquire(restore) : Effect.succeed(entry), (entry) => {
+      pool.lending.track(entry)
+      const held = new Held(pool.lending, entry, client.settings.turnTimeout)
+      return Effect.ensuring(owned(client, held, undefined, options, self, restore), held.release)
+    })
+  })
+
+/** A transaction of its own on a held connection. */
+const owned = <A, E, R>(
+  client: Client,
+  held: Held,
+  parent: Scope | undefined,
+  options: BeginOptions,
+  self: Effect.Effect<A, E, R>,
+  restore: Restore
+): Effect.Effect<A, E | SqlError.SqlError, R> => {
+  const scope = new Scope("transaction", held, parent, "")
+  const begin = (parent === undefined ? pushed(scope) : Effect.void).pipe(
+    Effect.zipRight(held.runWith(restore, parent ?? scope, () => mapNow(held.begin(options), () => {
+      if (parent !== undefined) held.stack.push(scope)
+    })))
+  )
+  return Effect.matchCauseEffect(begin, {
+    onFailure: (cause) => {
+      scope.leave("rolled back")
+      return Effect.failCause(cause)
+    },
+    onSuccess: () => Effect.flatMap(Effect.exit(restore(provided(client, scope, self))), (exit) => ended(scope, exit))
+  })
+}
+
+const pushed = (scope: Scope): Effect.Effect<void> => Effect.sync(() => {
+  scope.held.stack.push(scope)
+})
+
+/** A savepoint in the innermost transaction. It owns the connection from its SAVEPOINT to its RELEASE (law T2). */
+const nested = <A, E, R>(client: Client, parent: Scope, self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { held } = parent
+      const scope = new Scope("savepoint", held, parent, `sluice_${++held.savepoints}`)
+      const begin = held.runWith(restore, parent, (connection) => mapNow(connection.savepoint(scope.name), () => {
+        held.stack.push(scope)
+      }))
+      return Effect.zipRight(begin, Effect.flatMap(Effect.exit(restore(provided(client, scope, self))), (exit) => ended(scope, exit)))
+    })
+  )
+
+const provided = <A, E, R>(client: Client, scope: Scope, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.locally(self, FiberRef.currentContext, provideScope(client, fiber.currentContext, scope, adapter(client, scope))))
+
+// What a scope does at its end. One that was committed or rolled back early does nothing.
+const ended = <A, E>(scope: Scope, exit: Exit.Exit<A, E>): Effect.Effect<A, E | SqlError.SqlError> => {
+  if (Exit.isSuccess(exit)) return scope.status === "open" ? Effect.zipRight(commit(scope), exit) : exit
+  if (scope.status !== "open") return exit
+  const back = Effect.ignore(rollback(scope))
+  if (!Cause.isInterrupted(exit.cause)) return Effect.zipRight(back, exit)
+  // Who interrupts does not wait: the savepoint is rolled back behind, before the outer transaction's next statement;
+  // an outermost transaction by the pool, before the connection is lent again.
+  if (scope.kind === "savepoint" || scope.parent !== undefined) scope.held.lending.fork(back)
+  else scope.leave("rolled back")
+  return exit
+}
+
+/** Commits a scope: COMMIT for a transaction, RELEASE for a savepoint. */
+export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.uninterruptible(Effect.suspend(() => {
+    const { held, parent } = scope
+    if (scope.kind === "savepoint") {
+      return held.run(scope, (connection) => mapNow(connection.release(scope.name), () => {
+        parent?.afterCommit.push(...scope.afterCommit)
+        scope.leave("committed")
+      }))
+    }
+    const sent = held.run(scope, () => Effect.map(held.end("commit"), () => scope.leave("committed")))
+    return Effect.matchEffect(sent, {
+      onSuccess: () => Effect.all(scope.afterCommit.splice(0), { discard: true }),
+      // A second COMMIT is never sent. What the server still holds open is rolled back, so that nothing lingers.
+      onFailure: (error) => Effect.zipRight(Effect.ignore(abort(scope)), Effect.fail(error))
+    })
+  }))
+
+/** Rolls a scope back: ROLLBACK for a transaction, ROLLBACK TO and RELEASE for a savepoint. */
+export const rollback = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.uninterruptible(Effect.suspend(() => {
+    const { held } = scope
+    if (scope.kind !== "savepoint") return abort(scope)
+    return Effect.ensuring(
+      held.run(scope, (connection) =>
+        Effect.zipRight(connection.rollbackTo(scope.name), Effect.map(connection.release(scope.name), () => scope.leave("rolled back")))),
+      Effect.sync(() => {
+        if (scope.status === "open") scope.leave("rolled back")
+      })
+    )
+  }))
+
+const abort = (scope: Scope): Effect.Effect<void, SqlError.SqlError> => {
+  const { held } = scope
+  // The server has ended it already: there is nothing to send, and the connection is clean.
+  if (held.lost !== undefined || held.connection.transaction === "none") {
+    return Effect.sync(() => {
+      held.inTransaction = false
+      if (scope.parent !== undefined) held.aborted = undefined
+      scope.leave("rolled back")
+    })
+  }
+  held.aborted = undefined
+  return Effect.ensuring(
+    held.run(scope, () => Effect.map(held.end("rollback"), () => scope.leave("rolled back"))),
+    Effect.sync(() => {
+      if (scope.status === "open") scope.leave("rolled back")
+    })
+  )
+}
+
+/** The user's view of a scope. */
+export const view = (scope: Scope): Transaction => ({
+  depth: scope.depth,
+  commit: Effect.suspend(() => stateProblem(scope) ?? commit(scope)),
+  rollback: Effect.suspend(() => stateProblem(scope) ?? rollback(scope)),
+  afterCommit: (effect) => Effect.sync(() => {
+    scope.afterCommit.push(effect)
+  })
+})
+
+const stateProblem = (scope: Scope): Effect.Effect<never, SqlError.SqlError> | undefined =>
+  scope.status === "open" ? undefined : SqlError.fail(
+    new Reason.TransactionStateError({ message: `the ${scope.kind} has been ${scope.status} already`, operation: "commit" })
+  )
+
+const within = <A, E, R>(self: Effect.Effect<A, E, R>, timeout: number): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  Number.isFinite(timeout)
+    ? Effect.timeoutFail(Effect.interruptible(self), {
+      duration: timeout,
+      onTimeout: () =>
+        SqlError.make(
+          new Reason.StatementTimeoutError({
+            message: `the transaction took longer than ${timeout} ms, its own timeout; it was rolled back`,
+            timeout: "statement",
+            outcome: "not-applied"
+          })
+        )
+    })
+    : self
+
+// Law T3: what the dialect lacks is refused, never left out in silence.
+const check = (dialect: Dialect, options: Options, scope: Scope | undefined): Reason.Reason | undefined => {
+  const { capabilities, name } = dialect
+  const lacks = (capability: string) => new Reason.UnsupportedError({ message: `${name} has no ${capability} transactions`, capability })
+  const { access, deferrable, isolation, readOnly } = options
+  if (!capabilities.transactions) return new Reason.UnsupportedError({ message: `${name} has no transactions`, capability: "transactions" })
+  if (scope !== undefined && !isFree(scope)) {
+    if (!capabilities.savepoints) return new Reason.UnsupportedError({ message: `${name} has no savepoints`, capability: "savepoints" })
+    return isolation === undefined && readOnly !== true && deferrable !== true && access === undefined ? undefined : new Reason.TransactionStateError({
+      message: "isolation, readOnly, deferrable and access are those of the outermost transaction",
+      operation: "begin"
+    })
+  }
+  if (isolation !== undefined && !capabilities.isolation.includes(isolation)) return lacks(isolation)
+  if (readOnly === true && !capabilities.readOnlyTransactions) return lacks("readOnly")
+  if (deferrable === true && !capabilities.deferrable) return lacks("deferrable")
+  if (access !== undefined && !capabilities.access.includes(access)) return lacks(access)
+  return undefined
+}

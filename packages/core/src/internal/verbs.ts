@@ -1,0 +1,129 @@
+/**
+ * The database's verbs that are more than one statement: executeMany, batch, script, describe, a connection for an
+ * effect, and the pools seen as one.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { Column, Connection, Query, Result } from "../Connection.js"
+import type { PoolView } from "../Database.js"
+import type { Pool, Stats } from "../Pool.js"
+import * as Reason from "../Reason.js"
+import * as Session from "../Session.js"
+import * as SqlError from "../SqlError.js"
+import * as SqlScript from "../SqlScript.js"
+import type { Run, Statement } from "../Statement.js"
+import { type Client, currentScope } from "./client.js"
+import * as Named from "./named.js"
+import { StatementImpl } from "./statement.js"
+import { transaction } from "./transaction.js"
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+type Records = ReadonlyArray<Readonly<Record<string, unknown>>>
+
+const raggedRow = (index: number, message: string) =>
+  SqlError.make(new Reason.ConfigError({ message: `rows[${index}] ${message}`, field: `rows[${index}]` }))
+
+const isArrays = (rows: Rows | Records): rows is Rows => Array.isArray(rows[0])
+
+// All rows as arrays of one length, or the first that is not.
+const aligned = (client: Client, sql: string, rows: Rows | Records): { readonly sql: string; readonly rows: Rows } | SqlError.SqlError => {
+  if (isArrays(rows)) {
+    const width = rows[0]?.length ?? 0
+    const index = rows.findIndex((row) => !Array.isArray(row) || row.length !== width)
+    return index < 0 ? { sql, rows } : raggedRow(index, `has ${Array.isArray(rows[index]) ? rows[index].length : "no"} values, rows[0] has ${width}`)
+  }
+  const named = Named.parse(sql, client.dialect)
+  const out: Array<ReadonlyArray<unknown>> = []
+  for (const [index, row] of rows.entries()) {
+    const missing = named.names.find((name) => !Object.hasOwn(row, name))
+    if (missing !== undefined) return raggedRow(index, `has no value for :${missing}`)
+    out.push(named.names.map((name) => row[name]))
+  }
+  return { sql: named.sql, rows: out }
+}
+
+export const executeMany = (client: Client) => (sql: string, rows: Rows | Records): Effect.Effect<Run, SqlError.SqlError> =>
+  Effect.suspend(() => {
+    if (rows.length === 0) return Effect.succeed({ rowsAffected: 0, lastInsertId: undefined })
+    const work = aligned(client, sql, rows)
+    if (SqlError.isSqlError(work)) return Effect.fail(work)
+    const send = onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows))
+    return Effect.map(transaction(client, {}, undefined)(send), (affected) => ({
+      rowsAffected: affected.reduce((sum, n) => sum + n, 0),
+      lastInsertId: undefined
+    }))
+  })
+
+export const batch = (client: Client) =>
+(
+  statements: ReadonlyArray<Statement<unknown>>,
+  options: { readonly atomic?: boolean | undefined } = {}
+): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> => {
+  if (statements.length === 0) return Effect.succeed([])
+  const all = Effect.forEach(statements, (statement) => statement.result)
+  return options.atomic === false ? all : transaction(client, {}, undefined)(all)
+}
+
+export const script = (client: Client) => (text: string): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> =>
+  Effect.suspend(() => {
+    const pieces = SqlScript.split(text, client.dialect.lexicon)
+    const open = pieces.findIndex((piece) => !piece.closed)
+    const at = (index: number) => `statement ${index + 1} of the script, line ${pieces[index]?.line ?? 1}`
+    if (open >= 0) {
+      return SqlError.fail(
+        new Reason.SqlSyntaxError({ message: `${at(open)}: a string, a quoted name or a comment has no end`, operation: "script" })
+      )
+    }
+    const all = Effect.forEach(pieces, (piece, index) =>
+      Effect.mapError(statement(client, piece.text).result, (error) => SqlError.make(Reason.prefixed(error.reason, `${at(index)}: `))))
+    // Its BEGIN and its COMMIT must meet on one connection.
+    return Effect.withFiberRuntime((fiber) =>
+      currentScope(client, fiber.currentContext) !== undefined
+        ? all
+        : Effect.scoped(Effect.flatMap(Session.make(client), (session) => session.provide(all)))
+    )
+  })
+
+export const describe = (client: Client) => (self: Statement<unknown>): Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError> =>
+  client.dialect.capabilities.describe
+    ? onConnection(client, new StatementImpl(client, self, {}, undefined), (connection, query) => connection.describe(query))
+    : SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} cannot describe a statement`, capability: "describe" }))
+
+const statement = (client: Client, sql: string) =>
+  new StatementImpl<object>(client, { segments: [{ _tag: "Literal", value: sql }] }, {}, undefined)
+
+const onConnection = <A>(
+  client: Client,
+  self: StatementImpl<unknown>,
+  send: (connection: Connection, query: Query) => Effect.Effect<A, SqlError.SqlError>
+): Effect.Effect<A, SqlError.SqlError> => self.send("array", send)
+
+/** One connection for an effect: the fiber's own in a transaction or session, else one borrowed for it. */
+export const withConnection = <A, E, R>(
+  client: Client,
+  use: (connection: Connection) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const scope = currentScope(client, fiber.currentContext)
+    return scope === undefined
+      ? Effect.scoped(Effect.flatMap((client.pools.session ?? client.pools.write).get, use))
+      : scope.held.lend(scope, use)
+  })
+
+const sums = ["size", "idle", "lent", "connecting", "waiting", "retired", "max", "acquired", "waited", "timeouts", "opened", "closed",
+  "connectFailures", "closeFailures", "resets", "rolledBack", "settled", "leaks"] as const
+
+const summed = (all: ReadonlyArray<Stats>): Stats =>
+  Object.fromEntries(sums.map((key) => [key, all.reduce((sum, stats) => sum + stats[key], 0)])) as unknown as Stats
+
+export const poolView = (pools: ReadonlyArray<Pool>): PoolView => {
+  const stats = Effect.map(Effect.all(pools.map((pool) => pool.stats)), summed)
+  return {
+    stats,
+    watch: (interval = 1_000) => Stream.repeatEffectWithSchedule(stats, Schedule.spaced(interval)),
+    clear: Effect.all(pools.map((pool) => pool.clear), { discard: true })
+  }
+}
