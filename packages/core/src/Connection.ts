@@ -206,7 +206,10 @@ export interface Connection {
   readonly results: (query: Query) => Effect.Effect<ReadonlyArray<Result>, SqlError>
   /** Opens a query whose rows are fetched on demand; closing the scope ends it on the server. */
   readonly rows: (query: Query) => Effect.Effect<Rows, SqlError, Scope.Scope>
-  /** The same statement for many rows of parameters, in as few round trips as there may be: the affected rows of each. */
+  /**
+   * The same statement for many rows of parameters, in as few round trips as there may be: the affected rows of each.
+   * Core calls it in a transaction.
+   */
   readonly executeMany: (query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<ReadonlyArray<number>, SqlError>
   /** The columns of a statement without running it. */
   readonly describe: (query: Query) => Effect.Effect<ReadonlyArray<Column>, SqlError>

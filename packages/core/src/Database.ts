@@ -21,7 +21,7 @@ import type { Dialect } from "./Dialect.js"
 import * as Doctor from "./Doctor.js"
 import { type Client, currentScope, type Pools, tag } from "./internal/client.js"
 import { constructor } from "./internal/constructor.js"
-import { count, millis } from "./internal/options.js"
+import { count, millis } from "./Options.js"
 import { adapter } from "./internal/stock.js"
 import { transaction, view } from "./internal/transaction.js"
 import * as Verbs from "./internal/verbs.js"
@@ -204,7 +204,7 @@ export interface Config {
  * import { Database, type Dialect, type Pool } from "@sluice/core"
  *
  * const from = (dialect: Dialect.Dialect, pool: Pool.Pool) =>
- *   Database.make({ dialect, pools: { write: pool, read: undefined, session: undefined }, attributes: {} })
+ *   Database.make({ dialect, pools: { write: pool, read: undefined, session: undefined }, attributes: {}, raw: (result) => result.rows })
  * ```
  *
  * @category configuration
@@ -216,6 +216,8 @@ export interface Options extends Config {
   readonly pools: Pools
   /** `db.namespace`, `server.address`, `server.port` for the spans. */
   readonly attributes: Readonly<Record<string, unknown>>
+  /** The form in which the stock driver answers `.raw`: what Kysely's and Drizzle's adapters read. */
+  readonly raw: (result: Result) => unknown
 }
 
 /**
@@ -226,7 +228,7 @@ export interface Options extends Config {
  * import { Database, type Dialect, type Pool } from "@sluice/core"
  *
  * const from = (dialect: Dialect.Dialect, write: Pool.Pool, read: Pool.Pool) =>
- *   Database.make({ dialect, pools: { write, read, session: undefined }, attributes: {}, fetchSize: 500 })
+ *   Database.make({ dialect, pools: { write, read, session: undefined }, attributes: {}, raw: (result) => result.rows, fetchSize: 500 })
  * ```
  *
  * @category constructors
@@ -240,6 +242,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
     const client: Client = {
       dialect,
       pools,
+      raw: options.raw,
       settings: {
         integers: options.integers,
         duplicates: options.duplicates ?? "last",
@@ -261,17 +264,14 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
     return database
   })
 
-// A literal's symbol widens inside a record; a name keeps it.
-const typeId: StockClient.TypeId = StockClient.TypeId
-
 const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
   const { pools } = client
   const all = [pools.write, pools.read, pools.session].filter((pool) => pool !== undefined)
   const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
     (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
   const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
-  const members = {
-    [StockClient.TypeId]: typeId,
+  const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
+    [StockClient.TypeId]: StockClient.TypeId,
     dialect: client.dialect,
     pool: Verbs.poolView(all),
     reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),

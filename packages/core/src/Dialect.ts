@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import type { Result } from "./Connection.js"
 import type { Lexicon } from "./SqlScript.js"
 
 /**
@@ -139,8 +138,6 @@ export interface Dialect {
   readonly capabilities: Capabilities
   /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
   readonly leavesState: RegExp | undefined
-  /** The form in which the stock driver answers `.raw`: what Kysely's and Drizzle's adapters read. */
-  readonly raw: (result: Result) => unknown
 }
 
 /**

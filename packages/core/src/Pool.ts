@@ -6,16 +6,20 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
 import { check } from "./internal/pool/config.js"
-import { Lending } from "./internal/pool/Lending.js"
+import { Lending, type Restore } from "./internal/pool/Lending.js"
+import type { Entry } from "./internal/pool/State.js"
 import type * as Reason from "./Reason.js"
 import type { SqlError } from "./SqlError.js"
+import { Metrics, poolObserver } from "./Telemetry.js"
 
 /**
  * Options of a pool. Durations are milliseconds where they are numbers; `Duration.infinity` is never. A value that
@@ -97,6 +101,8 @@ export interface Options<C extends Connection = Connection> extends Config {
    * StatementTimeoutError and this sentence.
    */
   readonly irreplaceable?: string | undefined
+  /** Its connections hold the data itself: none is ever closed for its age or by `clear`. Default false. */
+  readonly pinned?: boolean | undefined
   /** Every effect of its connections is an `Exit`: the work is done when the effect is made. Default false. */
   readonly synchronous?: boolean | undefined
 }
@@ -191,19 +197,62 @@ export const make = <C extends Connection>(options: Options<C>): Effect.Effect<P
     const settings = yield* check(options)
     const runtime = yield* Effect.runtime<never>()
     const clock = yield* Effect.clock
+    const observer = (yield* Metrics) ? poolObserver(options.name) : undefined
     const lending = yield* Effect.acquireRelease(
-      Effect.sync(() => new Lending<C>(options, settings, runtime, clock)),
+      Effect.sync(() => new Lending<C>(options, settings, runtime, clock, observer)),
       (lending) => lending.close
     )
     yield* lending.open
     const stats = Effect.sync(() => lending.stats())
     return {
       name: options.name,
-      use: (f) => lending.use(f),
-      get: lending.get,
+      use: (f) => use(lending, f),
+      get: get(lending),
       stats,
       watch: (interval = 1_000) => Stream.repeatEffectWithSchedule(stats, Schedule.spaced(interval)),
       clear: lending.clear,
       lending
     }
   })
+
+const use = <C extends Connection, A, E, R>(
+  lending: Lending<C>,
+  f: (connection: C) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const entry = lending.take()
+    return entry === undefined
+      ? Effect.flatMap(lending.acquire(restore), (entry) => lent(lending, entry, restore, f))
+      : lent(lending, entry, restore, f)
+  })
+
+const lent = <C extends Connection, A, E, R>(
+  lending: Lending<C>,
+  entry: Entry<C>,
+  restore: Restore,
+  f: (connection: C) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  lending.leaks.track(entry)
+  return Effect.matchCauseEffect(restore(Effect.suspend(() => f(entry.connection))), {
+    onSuccess: (value) => {
+      lending.release(entry)
+      return Effect.succeed(value)
+    },
+    onFailure: (cause) => {
+      if (Cause.isInterrupted(cause)) lending.abandon(entry)
+      else lending.release(entry)
+      return Effect.failCause(cause)
+    }
+  })
+}
+
+const get = <C extends Connection>(lending: Lending<C>): Effect.Effect<C, SqlError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const entry = lending.take() ?? (yield* lending.acquire(restore))
+      lending.leaks.track(entry)
+      entry.dirty = true
+      yield* Effect.addFinalizer((exit) => Effect.sync(() => Exit.isInterrupted(exit) ? lending.abandon(entry) : lending.release(entry)))
+      return entry.connection
+    })
+  )

@@ -491,7 +491,8 @@ export class ClosedError extends ReasonBase {
 }
 
 /**
- * Somebody cancelled the statement on the server: an operator's kill, not our own interruption. Not retryable.
+ * The statement was cancelled on the server. An operator did it, or an interruption of ours, which the interrupted fiber
+ * itself never sees. Not retryable.
  *
  * @example
  * ```ts
@@ -605,7 +606,8 @@ export class ConfigError extends ReasonBase {
 
 /**
  * The result has another shape than was asked for: `.one` of no row, two columns of one name where that was refused.
- * `expected` is words, `found` the number of rows. Not retryable. The statement itself did run.
+ * `expected` is words, `found` the number of rows. Not retryable. The connection is good; whether the statement ran,
+ * `outcome` tells: a column that stands twice is refused before it runs.
  *
  * @example
  * ```ts

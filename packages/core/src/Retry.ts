@@ -10,7 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
-import { count, millis } from "./internal/options.js"
+import { count, millis } from "./Options.js"
 import type * as Reason from "./Reason.js"
 import * as SqlError from "./SqlError.js"
 

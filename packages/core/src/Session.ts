@@ -94,7 +94,7 @@ export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, Ef
       }
       const { lending } = client.pools.session ?? client.pools.write
       const entry = lending.take() ?? (yield* lending.acquire(restore))
-      lending.track(entry)
+      lending.leaks.track(entry)
       entry.dirty = true
       const held = new Held(lending, entry, client.settings.turnTimeout)
       const scope = new Scope("session", held, undefined, "")

@@ -17,7 +17,8 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type { Client } from "./internal/client.js"
+import type { Dialect } from "./Dialect.js"
+import type { Observer } from "./internal/pool/Observer.js"
 import * as SqlError from "./SqlError.js"
 
 /**
@@ -68,25 +69,12 @@ const waitTime = Metric.histogram("db.client.connection.wait_time", seconds)
 const useTime = Metric.histogram("db.client.connection.use_time", seconds)
 
 /**
- * What a pool tells of itself, in milliseconds.
- *
- * @internal
- */
-export interface PoolObserver {
-  readonly counts: (idle: number, used: number, waiting: number) => void
-  readonly created: (ms: number) => void
-  readonly waited: (ms: number) => void
-  readonly used: (ms: number) => void
-  readonly timedOut: () => void
-}
-
-/**
  * Records a pool's doings as `db.client.connection.*`, under `db.client.connection.pool.name`.
  *
  * @internal
  */
-export const poolObserver = (name: string): PoolObserver => {
-  const tag = <A extends Metric.Metric<any, any, any>>(metric: A): A => Metric.tagged(metric, "db.client.connection.pool.name", name) as A
+export const poolObserver = (name: string): Observer => {
+  const tag = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>) => Metric.tagged(metric, "db.client.connection.pool.name", name)
   const idle = Metric.tagged(tag(connectionCount), "db.client.connection.state", "idle")
   const used = Metric.tagged(tag(connectionCount), "db.client.connection.state", "used")
   const [waiting, timedOut, create, wait, use] = [tag(pending), tag(timeouts), tag(createTime), tag(waitTime), tag(useTime)]
@@ -112,23 +100,29 @@ const silentTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  */
 export const isTraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.currentTracer !== silentTracer
 
+/** What telemetry needs of a database. */
+interface Subject {
+  readonly attributes: ReadonlyArray<readonly [string, unknown]>
+  readonly dialect: Dialect
+  readonly measured: boolean
+}
+
 /**
  * Runs a statement inside a `sql.execute` span, and measures it where metrics are on.
  *
  * @internal
  */
 export const statementSpan = <A, R>(
-  client: Client,
-  operation: string,
-  sql: string | undefined,
+  client: Subject,
+  verb: string,
+  sql: string,
   scoped: "scoped" | undefined,
   work: (span: Tracer.Span) => Effect.Effect<A, SqlError.SqlError, R>
 ): Effect.Effect<A, SqlError.SqlError, R> => {
-  const verb = sql === undefined ? operation : client.classifications.get(sql)?.verb ?? operation
   const attributes: Record<string, unknown> = {
     ...Object.fromEntries(client.attributes),
     "db.operation.name": verb,
-    ...(sql === undefined ? {} : { "db.query.text": sql })
+    "db.query.text": sql
   }
   const run = (span: Tracer.Span) => measured(client, verb, annotated(span, work(span)))
   const options: Tracer.SpanOptions = { kind: "client", captureStackTrace: false, attributes }
@@ -149,7 +143,7 @@ const annotated = <A, R>(span: Tracer.Span, effect: Effect.Effect<A, SqlError.Sq
       if (status !== undefined) span.attribute("db.response.status_code", String(status))
     }))
 
-const measured = <A, R>(client: Client, verb: string, effect: Effect.Effect<A, SqlError.SqlError, R>): Effect.Effect<A, SqlError.SqlError, R> => {
+const measured = <A, R>(client: Subject, verb: string, effect: Effect.Effect<A, SqlError.SqlError, R>): Effect.Effect<A, SqlError.SqlError, R> => {
   if (!client.measured) return effect
   return Effect.suspend(() => {
     const start = performance.now()
@@ -173,7 +167,7 @@ const errorType = (exit: Exit.Failure<unknown, SqlError.SqlError>): string =>
  *
  * @internal
  */
-export const transactionSpan = <A, E, R>(client: Client, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const transactionSpan = <A, E, R>(client: Subject, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     isTraced(fiber)
       ? Effect.withSpan(effect, "sql.transaction", { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(client.attributes) })

@@ -45,6 +45,7 @@ export interface Shape {
 export interface Client {
   readonly dialect: Dialect
   readonly pools: Pools
+  readonly raw: (result: Connection.Result) => unknown
   readonly settings: Settings
   readonly transformName: ((name: string) => string) | undefined
   readonly transformRows: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined

@@ -118,7 +118,7 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
       const outer = yield* Effect.scope
       const lending = poolOf(client, prepared.query).lending
       const entry = lending.take() ?? (yield* lending.acquire(restore))
-      lending.track(entry)
+      lending.leaks.track(entry)
       if (prepared.leavesState) entry.dirty = true
       const inner = yield* Scope.make()
       let pulling: Cause.Cause<SqlError.SqlError> | undefined

@@ -27,7 +27,7 @@ import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
 import { type Client, currentScope, type Shape } from "./client.js"
 import { mapNow } from "./held.js"
-import { count, millis } from "./options.js"
+import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
 
@@ -40,11 +40,10 @@ interface Mode {
   readonly rowMode: "object" | "array"
   readonly prepare: boolean
   readonly transform: boolean
-  readonly operation: string
 }
 
-const objects: Mode = { rowMode: "object", prepare: true, transform: true, operation: "execute" }
-const arrays: Mode = { rowMode: "array", prepare: true, transform: true, operation: "executeValues" }
+const objects: Mode = { rowMode: "object", prepare: true, transform: true }
+const arrays: Mode = { rowMode: "array", prepare: true, transform: true }
 
 export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlError> implements Statement<A, never> {
   constructor(
@@ -70,11 +69,11 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get withoutTransform(): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> {
-    return this.execute({ ...objects, transform: false, operation: "executeWithoutTransform" }, (result) => this.rows(result, false))
+    return this.execute({ ...objects, transform: false }, (result) => this.rows(result, false))
   }
 
   get unprepared(): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> {
-    return this.execute({ ...objects, prepare: false, operation: "executeUnprepared" }, (result) => this.rows(result, true))
+    return this.execute({ ...objects, prepare: false }, (result) => this.rows(result, true))
   }
 
   get values(): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError.SqlError> {
@@ -82,7 +81,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get raw(): Effect.Effect<unknown, SqlError.SqlError> {
-    return this.execute({ ...objects, transform: false, operation: "executeRaw" }, (result) => this.client.dialect.raw(result))
+    return this.execute({ ...objects, transform: false }, (result) => this.client.raw(result))
   }
 
   get run(): Effect.Effect<Run, SqlError.SqlError> {
@@ -140,7 +139,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get stream(): Stream.Stream<A, SqlError.SqlError> {
-    return Stream.unwrapScoped(Effect.map(this.open("executeStream"), (rows) =>
+    return Stream.unwrapScoped(Effect.map(this.open, (rows) =>
       Stream.repeatEffectChunkOption(Effect.matchEffect(rows.next, {
         onSuccess: (chunk) => chunk.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(this.decode(chunk))),
         onFailure: (error) => Effect.fail(Option.some(error))
@@ -149,7 +148,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
 
   get cursor(): Effect.Effect<Cursor.Cursor<A>, SqlError.SqlError, EffectScope> {
     return Effect.gen(this, function*() {
-      const rows = yield* this.open("executeCursor")
+      const rows = yield* this.open
       let isOpen = true
       yield* Effect.addFinalizer(() => Effect.sync(() => {
         isOpen = false
@@ -265,9 +264,9 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return this.perform(rowMode === "array" ? arrays : objects, send, identity)
   }
 
-  private open(operation: string) {
+  private get open() {
     return Effect.withFiberRuntime<Rows, SqlError.SqlError, EffectScope>((fiber) =>
-      this.observed(fiber, { ...objects, operation }, "scoped", (self) => {
+      this.observed(fiber, objects, "scoped", (self) => {
         const prepared = self.prepared(objects, fiber.currentContext)
         return Either.isLeft(prepared) ? Effect.fail(prepared.left) : openRows(self.client, prepared.right, self.scope)
       })
@@ -289,8 +288,10 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
         ? f(this)
         : Effect.flatMap(transformer.value(this, this.client.stock(), fiber.getFiberRefs(), span), (statement) =>
           f(statement instanceof StatementImpl ? statement : new StatementImpl<A>(this.client, statement, this.options, this.scope)))
-    const sql = this.compiled(mode.transform)
-    return Telemetry.statementSpan(this.client, mode.operation, Either.isRight(sql) ? sql.right.sql : undefined, scoped, work)
+    const compiled = this.compiled(mode.transform)
+    if (Either.isLeft(compiled)) return Effect.fail(compiled.left)
+    const { sql } = compiled.right
+    return Telemetry.statementSpan(this.client, classify(this.client, sql).verb, sql, scoped, work)
   }
 
   private rows(result: Result, transform: boolean): ReadonlyArray<A> {

@@ -19,7 +19,7 @@ import * as Telemetry from "../Telemetry.js"
 import type { Options, Transaction } from "../Transaction.js"
 import { type Client, currentScope, provideScope } from "./client.js"
 import { Held, mapNow } from "./held.js"
-import { millis } from "./options.js"
+import { millis } from "../Options.js"
 import { Scope } from "./scope.js"
 import { adapter } from "./stock.js"
 
@@ -53,7 +53,7 @@ const leased = <A, E, R>(client: Client, options: Options, self: Effect.Effect<A
     const pool = options.readOnly === true ? client.pools.read ?? client.pools.write : client.pools.write
     const entry = pool.lending.take()
     return Effect.flatMap(entry === undefined ? pool.lending.acquire(restore) : Effect.succeed(entry), (entry) => {
-      pool.lending.track(entry)
+      pool.lending.leaks.track(entry)
       const held = new Held(pool.lending, entry, client.settings.turnTimeout)
       return Effect.ensuring(owned(client, held, undefined, options, self, restore), held.release)
     })

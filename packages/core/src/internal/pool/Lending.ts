@@ -14,18 +14,19 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import type { Connection } from "../../Connection.js"
 import type { Options, Stats } from "../../Pool.js"
-import * as Reason from "../../Reason.js"
-import * as Retry from "../../Retry.js"
+import type * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
 import type { Settings } from "./config.js"
 import { housekeeping } from "./housekeeping.js"
+import { Leaks } from "./Leaks.js"
+import type { Observer } from "./Observer.js"
+import { Opening } from "./Opening.js"
+import * as refusals from "./refusals.js"
 import { type Entry, State, Waiter } from "./State.js"
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 export class Lending<C extends Connection> {
   readonly state: State<C>
@@ -35,18 +36,15 @@ export class Lending<C extends Connection> {
     timeouts: 0,
     opened: 0,
     closed: 0,
-    connectFailures: 0,
     closeFailures: 0,
     resets: 0,
     rolledBack: 0,
-    settled: 0,
-    leaks: 0
+    settled: 0
   }
   private readonly background = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   private readonly failures = new WeakMap<Waiter<C>, SqlError.SqlError>()
-  private lastConnectFailure: SqlError.SqlError | undefined = undefined
-  private backingOff = false
-  private backoff: Schedule.ScheduleDriver<unknown> | undefined = undefined
+  private readonly opening: Opening<C>
+  readonly leaks: Leaks<C>
   private watchingDeadlines = false
   private stuckSince: number | undefined = undefined
   private drained: Deferred.Deferred<void> | undefined = undefined
@@ -55,9 +53,16 @@ export class Lending<C extends Connection> {
     readonly options: Options<C>,
     readonly settings: Settings,
     private readonly runtime: Runtime.Runtime<never>,
-    readonly clock: Clock.Clock
+    readonly clock: Clock.Clock,
+    readonly observer: Observer | undefined
   ) {
     this.state = new State<C>(settings, (connection) => !connection.isClosed)
+    this.leaks = new Leaks(options.name, settings.leakAfter, (effect) => this.fork(effect))
+    this.opening = new Opening(options, settings, this.state, {
+      fork: (effect) => this.fork(effect),
+      opened: (connection, generation, milliseconds) => this.opened(connection, generation, milliseconds),
+      refuse: (error) => this.refuse(this.state.dismiss(), () => error)
+    })
   }
 
   get now(): number {
@@ -65,7 +70,7 @@ export class Lending<C extends Connection> {
   }
 
   stats(): Stats {
-    return { ...this.counts(), max: this.settings.max, ...this.counters }
+    return { ...this.counts(), max: this.settings.max, connectFailures: this.opening.failures, leaks: this.leaks.count, ...this.counters }
   }
 
   counts(): Reason.PoolCounts {
@@ -84,17 +89,26 @@ export class Lending<C extends Connection> {
     if (now - candidate.checkedAt > this.settings.validateAfter || !this.state.isCurrent(candidate, now)) return undefined
     const entry = this.state.take(now)
     if (entry !== undefined) this.counters.acquired++
+    this.observe()
     return entry
+  }
+
+  private observe(): void {
+    this.observer?.counts(this.state.idle.length, this.state.lent.size, this.state.waiting)
   }
 
   /** The long way: validate, open, or queue. To be called where interruption is masked; only the waiting is restored. */
   acquire(restore: Restore): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    return Effect.suspend(() => this.attempt(restore, this.now + this.settings.acquireTimeout, false))
+    return Effect.suspend(() => {
+      const start = this.now
+      const lease = this.attempt(restore, start + this.settings.acquireTimeout, false)
+      return this.observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => this.observer?.waited(this.now - start)))
+    })
   }
 
   private attempt(restore: Restore, deadline: number, ahead: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    if (this.state.closed) return SqlError.fail(this.closedReason())
-    if (this.stuckSince !== undefined) return SqlError.fail(this.stuckReason())
+    if (this.state.closed) return Effect.fail(this.closedError())
+    if (this.stuckSince !== undefined) return Effect.fail(this.stuckError())
     const now = this.now
     for (let entry = this.state.take(now); entry !== undefined; entry = this.state.take(now)) {
       if (!this.state.isCurrent(entry, now)) this.discard(entry, "graceful")
@@ -111,7 +125,7 @@ export class Lending<C extends Connection> {
   private validate(restore: Restore, entry: Entry<C>, deadline: number): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const again = (): Effect.Effect<Entry<C>, SqlError.SqlError> => {
       this.discard(entry, "destroy")
-      return this.now >= deadline ? SqlError.fail(this.timeoutReason()) : this.attempt(restore, deadline, true)
+      return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true)
     }
     return restore(Effect.timeoutOption(Effect.interruptible(entry.connection.ping), Math.max(1, deadline - this.now))).pipe(
       Effect.matchCauseEffect({
@@ -137,14 +151,14 @@ export class Lending<C extends Connection> {
       const waiter = new Waiter<C>(deadline, () =>
         resume(
           waiter.entry === undefined
-            ? Effect.fail(this.failures.get(waiter) ?? SqlError.make(this.closedReason()))
+            ? Effect.fail(this.failures.get(waiter) ?? this.closedError())
             : Effect.succeed(waiter.entry)
         ))
       const wait = Effect.async<Entry<C>, SqlError.SqlError>((callback) => {
         resume = callback
         this.state.wait(waiter, ahead)
         this.watchDeadlines()
-        this.connectOnDemand()
+        this.opening.onDemand()
       })
       return Effect.catchAllCause(restore(wait), (cause) => {
         // Woken and interrupted at once: the connection was ours already.
@@ -161,9 +175,9 @@ export class Lending<C extends Connection> {
     waiter.wake()
   }
 
-  private refuse(waiters: ReadonlyArray<Waiter<C>>, reason: () => Reason.Reason): void {
+  private refuse(waiters: ReadonlyArray<Waiter<C>>, error: () => SqlError.SqlError): void {
     for (const waiter of waiters) {
-      this.failures.set(waiter, SqlError.make(reason()))
+      this.failures.set(waiter, error())
       waiter.wake()
     }
   }
@@ -175,7 +189,8 @@ export class Lending<C extends Connection> {
     const watch: Effect.Effect<void> = Effect.suspend(() => {
       const overdue = this.state.overdue(this.now)
       this.counters.timeouts += overdue.length
-      this.refuse(overdue, () => this.timeoutReason())
+      for (const _ of overdue) this.observer?.timedOut()
+      this.refuse(overdue, () => this.lateError())
       const next = this.state.nextDeadline()
       if (next === undefined) {
         this.watchingDeadlines = false
@@ -186,93 +201,24 @@ export class Lending<C extends Connection> {
     this.fork(watch)
   }
 
-  // ---- opening ----
+  // ---- handing back ----
 
-  /** Opens what is waited for and what `min` lacks. While connecting fails, one backoff serves all borrowers (law P8). */
-  connectOnDemand(): void {
-    if (this.backingOff) return
-    for (let n = this.state.demand(); n > 0; n--) {
-      this.state.opening()
-      this.fork(this.openOne)
-    }
-  }
-
-  private get openOne(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const generation = this.state.generation
-      return Effect.matchCauseEffect(this.connect, {
-        onSuccess: (connection) => Effect.sync(() => this.opened(connection, generation)),
-        onFailure: (cause) => Effect.suspend(() => this.openFailed(failureOf(cause)))
-      })
-    })
-  }
-
-  private get connect(): Effect.Effect<C, SqlError.SqlError> {
-    const { acquireTimeout } = this.settings
-    return Number.isFinite(acquireTimeout)
-      ? Effect.timeoutFail(this.options.connect, {
-        duration: acquireTimeout,
-        onTimeout: () =>
-          SqlError.make(
-            new Reason.ConnectionError({
-              message: `${this.options.name}: connecting took longer than ${acquireTimeout} ms`,
-              operation: "connect",
-              outcome: "not-applied"
-            })
-          )
-      })
-      : this.options.connect
-  }
-
-  private opened(connection: C, generation: number): void {
+  private opened(connection: C, generation: number, milliseconds: number): void {
     const { jitter, maxLifetime } = this.settings
     const now = this.now
-    const lifetime = Number.isFinite(maxLifetime) ? maxLifetime * (1 - jitter * Math.random()) : maxLifetime
-    const entry = this.state.opened(connection, now, now + lifetime, generation)
+    const ages = Number.isFinite(maxLifetime) && this.options.pinned !== true
+    const lifetime = ages ? maxLifetime * (1 - jitter * Math.random()) : Number.POSITIVE_INFINITY
     this.counters.opened++
-    this.backoff = undefined
-    this.lastConnectFailure = undefined
-    this.release(entry)
-    this.connectOnDemand()
+    this.observer?.created(milliseconds)
+    this.release(this.state.opened(connection, now, now + lifetime, generation))
   }
-
-  private openFailed(error: SqlError.SqlError): Effect.Effect<void> {
-    this.state.openFailed()
-    this.counters.connectFailures++
-    this.lastConnectFailure = error
-    // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
-    if (!error.isRetryable && this.state.size === this.state.connecting) {
-      for (const waiter of this.state.dismiss()) {
-        this.failures.set(waiter, error)
-        waiter.wake()
-      }
-      return Effect.void
-    }
-    if (this.backingOff || this.state.closed) return Effect.void
-    this.backingOff = true
-    return Effect.flatMap(
-      this.backoff === undefined ? Schedule.driver(Retry.connect) : Effect.succeed(this.backoff),
-      (driver) => {
-        this.backoff = driver
-        return Effect.ensuring(
-          Effect.ignore(driver.next(error)),
-          Effect.sync(() => {
-            this.backingOff = false
-            this.connectOnDemand()
-          })
-        )
-      }
-    )
-  }
-
-  // ---- handing back ----
 
   /** Takes a connection back. Synchronous when it is clean; else it is cleaned in the background first (law P4). */
   release(entry: Entry<C>): void {
     if (entry.status !== "lent") return
     const connection = entry.connection
-    entry.place = undefined
-    if (entry.reported) this.returnedLate(entry)
+    this.leaks.returned(entry, this.now)
+    this.observer?.used(this.now - entry.lentAt)
     if (connection.isClosed) this.discard(entry, "destroy")
     else if (connection.transaction !== "none" || entry.dirty) this.fork(this.recycle(entry))
     else this.handOver(entry)
@@ -284,6 +230,7 @@ export class Lending<C extends Connection> {
     if (this.settings.reset === "always") entry.dirty = true
     const waiter = this.state.give(entry, now)
     if (waiter !== undefined) this.wake(waiter)
+    this.observe()
   }
 
   private recycle(entry: Entry<C>): Effect.Effect<void> {
@@ -322,7 +269,7 @@ export class Lending<C extends Connection> {
       let settled = yield* Effect.timeoutOption(Fiber.join(fiber), this.settings.cancelTimeout)
       if (Option.isNone(settled) && this.options.irreplaceable !== undefined) {
         this.stuckSince = this.now - this.settings.cancelTimeout
-        this.refuse(this.state.dismiss(), () => this.stuckReason())
+        this.refuse(this.state.dismiss(), () => this.stuckError())
         settled = Option.some(yield* Fiber.join(fiber))
         this.stuckSince = undefined
       }
@@ -330,6 +277,11 @@ export class Lending<C extends Connection> {
       this.discard(entry, "destroy")
       return false
     })
+  }
+
+  /** Opens what is lacking: for those who wait, for `min` and for `minIdle`. */
+  restock(): void {
+    this.opening.onDemand()
   }
 
   /** Takes a connection out of the pool for good and opens another where one is waited for. */
@@ -345,87 +297,20 @@ export class Lending<C extends Connection> {
         this.counters.closed++
         this.state.ended()
         this.checkDrained()
-        this.connectOnDemand()
+        this.opening.onDemand()
       })
     ))
-    this.connectOnDemand()
+    this.opening.onDemand()
   }
 
   // ---- verbs of the public pool ----
 
-  use<A, E, R>(f: (connection: C) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> {
-    return Effect.uninterruptibleMask((restore) => {
-      const entry = this.take()
-      return entry === undefined
-        ? Effect.flatMap(this.acquire(restore), (entry) => this.lend(entry, restore, f))
-        : this.lend(entry, restore, f)
-    })
-  }
-
-  private lend<A, E, R>(entry: Entry<C>, restore: Restore, f: (connection: C) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    this.track(entry)
-    return Effect.matchCauseEffect(restore(Effect.suspend(() => f(entry.connection))), {
-      onSuccess: (value) => {
-        this.release(entry)
-        return Effect.succeed(value)
-      },
-      onFailure: (cause) => {
-        if (Cause.isInterrupted(cause)) this.abandon(entry)
-        else this.release(entry)
-        return Effect.failCause(cause)
-      }
-    })
-  }
-
-  get get(): Effect.Effect<C, SqlError.SqlError, Scope.Scope> {
-    return Effect.map(this.scoped(), (entry) => entry.connection)
-  }
-
-  /** A lease until the scope closes, to be reset afterwards. */
-  scoped(): Effect.Effect<Entry<C>, SqlError.SqlError, Scope.Scope> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.suspend(() => {
-        const entry = this.take()
-        return Effect.tap(entry === undefined ? this.acquire(restore) : Effect.succeed(entry), (entry) => {
-          this.track(entry)
-          entry.dirty = true
-          return Effect.addFinalizer((exit) =>
-            Effect.sync(() => Exit.isInterrupted(exit) ? this.abandon(entry) : this.release(entry))
-          )
-        })
-      })
-    )
-  }
-
   get clear(): Effect.Effect<void> {
     return Effect.sync(() => {
+      if (this.options.pinned === true) return
       this.state.nextGeneration()
       for (const entry of [...this.state.idle]) this.discard(entry, "graceful")
     })
-  }
-
-  // ---- leaks ----
-
-  /** Notes where a lease is taken, when leaks are looked for. A stack costs microseconds, so never otherwise. */
-  track(entry: Entry<C>, place?: string): void {
-    if (!Number.isFinite(this.settings.leakAfter)) return
-    entry.place = place ?? new Error().stack?.split("\n").slice(2).join("\n")
-  }
-
-  reportLeaks(now: number): void {
-    for (const entry of this.state.lent) {
-      if (entry.reported || entry.place === undefined || now - entry.lentAt < this.settings.leakAfter) continue
-      entry.reported = true
-      this.counters.leaks++
-      this.fork(Effect.logWarning(
-        `${this.options.name}: a connection is held for ${now - entry.lentAt} ms, longer than leakAfter; it was taken\n${entry.place}`
-      ))
-    }
-  }
-
-  private returnedLate(entry: Entry<C>): void {
-    entry.reported = false
-    this.fork(Effect.logInfo(`${this.options.name}: the connection that was held for too long came back after ${this.now - entry.lentAt} ms`))
   }
 
   // ---- opening and closing the pool ----
@@ -434,10 +319,10 @@ export class Lending<C extends Connection> {
     return Effect.suspend(() => {
       this.fork(housekeeping(this))
       if (this.settings.lazy) return Effect.void
-      this.connectOnDemand()
+      this.opening.onDemand()
       return Effect.uninterruptibleMask((restore) => Effect.map(this.acquire(restore), (entry) => this.release(entry))).pipe(
         // Who builds the layer wants to read why connecting failed, not that it failed for thirty seconds.
-        Effect.mapError((error) => error.reason._tag === "PoolTimeoutError" ? this.lastConnectFailure ?? error : error)
+        Effect.mapError((error) => error.reason._tag === "PoolTimeoutError" ? this.opening.lastFailure ?? error : error)
       )
     })
   }
@@ -446,7 +331,7 @@ export class Lending<C extends Connection> {
     return Effect.gen(this, function*() {
       const { state } = this
       state.closed = true
-      this.refuse(state.dismiss(), () => this.closedReason())
+      this.refuse(state.dismiss(), () => this.closedError())
       for (const entry of [...state.idle]) this.discard(entry, "graceful")
       const drained = yield* Deferred.make<void>()
       this.drained = drained
@@ -473,36 +358,16 @@ export class Lending<C extends Connection> {
     fiber.addObserver(() => this.background.delete(fiber))
   }
 
-  // ---- reasons ----
-
-  private closedReason(): Reason.ClosedError {
-    return new Reason.ClosedError({ message: `${this.options.name} is closed`, operation: "acquire" })
+  private closedError(): SqlError.SqlError {
+    return SqlError.make(refusals.closed(this.options.name))
   }
 
-  private timeoutReason(): Reason.PoolTimeoutError {
-    const counts = this.counts()
-    const last = this.lastConnectFailure
-    return new Reason.PoolTimeoutError({
-      message: `${this.options.name}: no connection within ${this.settings.acquireTimeout} ms ` +
-        `(max ${this.settings.max}, lent ${counts.lent}, idle ${counts.idle}, connecting ${counts.connecting}, waiting ${counts.waiting})` +
-        (last === undefined ? "" : `; the last connecting failed with ${last.message}`),
-      operation: "acquire",
-      counts,
-      lastConnectFailure: last?.message,
-      cause: last
-    })
+  private lateError(): SqlError.SqlError {
+    return SqlError.make(refusals.late(this.options.name, this.settings, this.counts(), this.opening.lastFailure))
   }
 
-  private stuckReason(): Reason.StatementTimeoutError {
-    return new Reason.StatementTimeoutError({
-      message: `${this.options.name}: an interrupted statement has been running for ${this.now - (this.stuckSince ?? this.now)} ms ` +
-        `and cannot be stopped within its step; ${this.options.irreplaceable ?? ""}`,
-      operation: "acquire",
-      timeout: "worker",
-      outcome: "not-applied"
-    })
+  private stuckError(): SqlError.SqlError {
+    const milliseconds = this.now - (this.stuckSince ?? this.now)
+    return SqlError.make(refusals.stuck(this.options.name, milliseconds, this.options.irreplaceable ?? ""))
   }
 }
-
-const failureOf = (cause: Cause.Cause<SqlError.SqlError>): SqlError.SqlError =>
-  Option.getOrElse(Cause.failureOption(cause), () => SqlError.refine(Cause.squash(cause)))

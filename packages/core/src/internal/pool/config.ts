@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import type { Config } from "../../Pool.js"
-import { type Checked, count, fraction, millis, refuse } from "../options.js"
+import { type Checked, count, fraction, millis, refuse } from "../../Options.js"
 
 export interface Settings {
   readonly max: number

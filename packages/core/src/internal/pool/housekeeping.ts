@@ -24,8 +24,8 @@ const round = <C extends Connection>(lending: Lending<C>): Effect.Effect<void> =
   Effect.suspend(() => {
     const now = lending.now
     for (const entry of lending.state.stale(now, lending.settings.idleTimeout)) lending.discard(entry, "graceful")
-    lending.reportLeaks(now)
-    lending.connectOnDemand()
+    lending.leaks.report(lending.state.lent, now)
+    lending.restock()
     return keepAlive(lending, now)
   })
 

@@ -1,0 +1,110 @@
+/**
+ * Opening: how a pool comes by its connections. As many as are waited for, and one backoff for all while connecting
+ * fails (law P8).
+ *
+ * It lends nothing: what it opened it hands over. Called by `Lending`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { Connection } from "../../Connection.js"
+import type { Options } from "../../Pool.js"
+import * as Reason from "../../Reason.js"
+import * as Retry from "../../Retry.js"
+import * as SqlError from "../../SqlError.js"
+import type { Settings } from "./config.js"
+import type { State } from "./State.js"
+
+/** What opening needs of the pool that it serves. */
+export interface Owner<C> {
+  readonly fork: (effect: Effect.Effect<unknown>) => void
+  readonly opened: (connection: C, generation: number, milliseconds: number) => void
+  /** Tells those who wait that connecting cannot succeed. */
+  readonly refuse: (error: SqlError.SqlError) => void
+}
+
+export class Opening<C extends Connection> {
+  failures = 0
+  lastFailure: SqlError.SqlError | undefined = undefined
+  private backingOff = false
+  private backoff: Schedule.ScheduleDriver<unknown> | undefined = undefined
+
+  constructor(
+    private readonly options: Options<C>,
+    private readonly settings: Settings,
+    private readonly state: State<C>,
+    private readonly owner: Owner<C>
+  ) {}
+
+  /** Opens what is waited for and what `min` lacks, unless a backoff is under way. */
+  onDemand(): void {
+    if (this.backingOff) return
+    for (let n = this.state.demand(); n > 0; n--) {
+      this.state.opening()
+      this.owner.fork(this.one)
+    }
+  }
+
+  private get one(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { generation } = this.state
+      const start = performance.now()
+      return Effect.matchCauseEffect(this.connect, {
+        onSuccess: (connection) =>
+          Effect.sync(() => {
+            this.backoff = undefined
+            this.lastFailure = undefined
+            this.owner.opened(connection, generation, performance.now() - start)
+            this.onDemand()
+          }),
+        onFailure: (cause) => Effect.suspend(() => this.failed(failureOf(cause)))
+      })
+    })
+  }
+
+  private get connect(): Effect.Effect<C, SqlError.SqlError> {
+    const { acquireTimeout } = this.settings
+    if (!Number.isFinite(acquireTimeout)) return this.options.connect
+    return Effect.timeoutFail(this.options.connect, {
+      duration: acquireTimeout,
+      onTimeout: () =>
+        SqlError.make(
+          new Reason.ConnectionError({
+            message: `${this.options.name}: connecting took longer than ${acquireTimeout} ms`,
+            operation: "connect",
+            outcome: "not-applied"
+          })
+        )
+    })
+  }
+
+  private failed(error: SqlError.SqlError): Effect.Effect<void> {
+    this.state.openFailed()
+    this.failures++
+    this.lastFailure = error
+    // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
+    if (!error.isRetryable && this.state.size === this.state.connecting) {
+      this.owner.refuse(error)
+      return Effect.void
+    }
+    if (this.backingOff || this.state.closed) return Effect.void
+    this.backingOff = true
+    const driver = this.backoff === undefined ? Schedule.driver(Retry.connect) : Effect.succeed(this.backoff)
+    return Effect.flatMap(driver, (driver) => {
+      this.backoff = driver
+      return Effect.ensuring(
+        Effect.ignore(driver.next(error)),
+        Effect.sync(() => {
+          this.backingOff = false
+          this.onDemand()
+        })
+      )
+    })
+  }
+}
+
+const failureOf = (cause: Cause.Cause<SqlError.SqlError>): SqlError.SqlError =>
+  Option.getOrElse(Cause.failureOption(cause), () => SqlError.refine(Cause.squash(cause)))

@@ -1,0 +1,109 @@
+/**
+ * Bulk: rows into one table by INSERT statements of many rows, a write at a time.
+ *
+ * It gathers nothing (that is the batcher); each write is all or nothing, in a savepoint or in a transaction of its
+ * own. The handle splits it into statements. Called by `connection`.
+ *
+ * @since 0.1.0
+ */
+import type * as Bulk from "@sluice/core/Bulk"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dialect } from "./dialect.js"
+import type { Transport } from "./transport.js"
+import { encodeOne, refuse } from "./types.js"
+import type { Value } from "./values.js"
+
+const verbs = { error: "INSERT", ignore: "INSERT OR IGNORE", replace: "INSERT OR REPLACE" } as const
+
+/** A writer on an open connection. */
+export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError> => {
+  const width = target.columns.length
+  if (width === 0) return SqlError.fail(new Reason.ConfigError({ message: "a bulk load needs at least one column", field: "columns", operation: "bulk" }))
+  if (width > dialect.limits.maxParameters) {
+    return SqlError.fail(new Reason.LimitError({
+      message: `a bulk load of ${width} columns`,
+      limit: "maxParameters",
+      maximum: dialect.limits.maxParameters,
+      actual: width,
+      operation: "bulk"
+    }))
+  }
+  const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
+  const head = `${verbs[target.onConflict]} INTO ${dialect.quoteIdentifier(target.table)} (${target.columns.map(quoted).join(", ")}) VALUES `
+  let applied = 0
+  let rejected = 0
+  const send = (rows: Rows): Effect.Effect<number, SqlError.SqlError> => {
+    const values = flatten(rows, width, head)
+    return values instanceof SqlError.SqlError
+      ? Exit.fail(values)
+      : transport.call("bulk", { head, width, values }, head, (affected) => affected)
+  }
+  return Exit.succeed({
+    write: (rows) =>
+      Effect.suspend(() => {
+        if (rows.length === 0) return Effect.void
+        return Effect.map(rows.length <= rowsPerRequest ? send(rows) : inParts(transport, rows, send), (affected) => {
+          applied += affected
+          if (target.onConflict === "ignore") rejected += rows.length - affected
+        })
+      }),
+    finish: Effect.sync(() => ({ rows: applied, rejected }))
+  })
+}
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+// A million rows in one message: 287k rows/s and all of it in memory twice; by 10,000: 634k.
+const rowsPerRequest = 10_000
+
+/** A large write: several requests inside one savepoint or one transaction. */
+const inParts = (
+  transport: Transport,
+  rows: Rows,
+  send: (rows: Rows) => Effect.Effect<number, SqlError.SqlError>
+): Effect.Effect<number, SqlError.SqlError> => {
+  const nested = transport.inTransaction
+  const name = "sluice bulk"
+  const nothing = (): void => {}
+  const undo = Effect.suspend(() => {
+    // A failure may have rolled everything back already.
+    if (!transport.inTransaction) return Effect.void
+    return nested
+      ? Effect.zipRight(transport.call("rollbackTo", name, undefined, nothing), Effect.suspend(() => transport.call("release", name, undefined, nothing)))
+      : transport.call("rollback", undefined, undefined, nothing)
+  })
+  const sendAll = Effect.iterate({ from: 0, affected: 0 }, {
+    while: ({ from }) => from < rows.length,
+    body: ({ affected, from }) =>
+      Effect.map(send(rows.slice(from, from + rowsPerRequest)), (more) => ({ from: from + rowsPerRequest, affected: affected + more }))
+  })
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() =>
+      nested ? transport.call("savepoint", name, undefined, nothing) : transport.call("begin", { access: "IMMEDIATE", readOnly: false }, undefined, nothing)
+    ).pipe(
+      Effect.zipRight(restore(sendAll)),
+      Effect.tap(() => nested ? transport.call("release", name, undefined, nothing) : transport.call("commit", undefined, undefined, nothing)),
+      Effect.onError(() => Effect.ignore(undo)),
+      Effect.map(({ affected }) => affected)
+    )
+  )
+}
+
+const flatten = (rows: Rows, width: number, head: string): Array<Value> | SqlError.SqlError => {
+  const values: Array<Value> = []
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? []
+    if (row.length !== width) {
+      return SqlError.make(new Reason.DataError({ message: `row ${i} has ${row.length} values for ${width} columns`, operation: "bulk", statement: head }))
+    }
+    for (let c = 0; c < width; c++) {
+      const value = encodeOne(row[c])
+      if (value === undefined) return refuse(row[c], `row ${i}, value ${c + 1}`, head)
+      values.push(value)
+    }
+  }
+  return values
+}

@@ -1,0 +1,91 @@
+/**
+ * The servers that the suites of the dialects need: found, installed where that may be, started and stopped.
+ *
+ * It knows no dialect: `servers` is the list, and SQLite needs none. An entry is
+ * - `name`: the dialect's word for it;
+ * - `find()`: what `start` needs where the server is here already (a binary's path), else `undefined`;
+ * - `install`: ways to get it, tried in order (`aptGet`, `container`, `npmBinary`);
+ * - `start(found)`: starts it and answers with the environment variables by which the suite reaches it;
+ * - `stop()`: ends it and leaves nothing behind;
+ * - `hint`: what a person installs where no way is open.
+ *
+ * Called by `scripts/test.mjs`.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { root, say } from "./repository.mjs"
+
+export const servers = []
+
+const succeeds = (command, args, options) => spawnSync(command, args, { stdio: "ignore", ...options }).status === 0
+
+/** By apt-get, as root: the entry's `find` is asked again afterwards. */
+export const aptGet = (...packages) => ({
+  name: `apt-get install ${packages.join(" ")}`,
+  isPossible: () => process.getuid?.() === 0 && succeeds("apt-get", ["--version"]),
+  run: (entry) => {
+    const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }
+    succeeds("apt-get", ["update"], options)
+    return succeeds("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], options) ? entry.find() : undefined
+  }
+})
+
+/** As a container: `start` gets the image. */
+export const container = (image) => ({
+  name: `docker pull ${image}`,
+  isPossible: () => succeeds("docker", ["info"]),
+  run: () => succeeds("docker", ["pull", image]) ? { image } : undefined
+})
+
+/** The binary inside an npm package that a workspace folder depends on: `start` gets its path. */
+export const npmBinary = (folder, file) => ({
+  name: `${folder}/node_modules/${file}`,
+  isPossible: () => existsSync(join(root, folder, "node_modules", file)),
+  run: () => join(root, folder, "node_modules", file)
+})
+
+const obtain = async (entry, print) => {
+  const found = await entry.find()
+  if (found !== undefined) return found
+  for (const way of entry.install) {
+    if (!way.isPossible()) continue
+    print(`${entry.name} is not here: ${way.name}`)
+    const installed = await way.run(entry)
+    if (installed !== undefined) return installed
+  }
+}
+
+/**
+ * Starts every server that can be had.
+ *
+ * Answers with the environment of the suites, the names of the servers that are missing, and `stop` for those that were
+ * started. What is missing is skipped with a loud line; whether that is a failure is the caller's to say.
+ */
+export const start = async (entries, print = say) => {
+  const env = {}
+  const missing = []
+  const started = []
+  for (const entry of entries) {
+    const found = await obtain(entry, print)
+    if (found === undefined) {
+      missing.push(entry.name)
+      print(`!!! ${entry.name}: SKIPPED, no server. ${entry.hint}`)
+      continue
+    }
+    try {
+      // Before `start` and not after: what a failing start left behind is stopped too.
+      started.unshift(entry)
+      Object.assign(env, await entry.start(found))
+    } catch (error) {
+      missing.push(entry.name)
+      print(`!!! ${entry.name}: SKIPPED, its server does not start: ${error instanceof Error ? error.message : error}. ${entry.hint}`)
+    }
+  }
+  const stop = async () => {
+    for (const entry of started.splice(0)) {
+      await Promise.resolve().then(() => entry.stop()).catch((error) => print(`${entry.name} did not stop: ${error}`))
+    }
+  }
+  return { env, missing, stop }
+}
