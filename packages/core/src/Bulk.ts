@@ -25,6 +25,7 @@ import type { SqlError } from "./SqlError.js"
 export interface Target {
   /** A table's name; a dot separates schema and table. */
   readonly table: string
+  /** The columns, in the order of the values of each row. */
   readonly columns: ReadonlyArray<string>
   /** What happens to a row whose key is there already. */
   readonly onConflict: "error" | "ignore" | "replace"
@@ -44,7 +45,9 @@ export interface Target {
  * @since 0.1.0
  */
 export interface Summary {
+  /** Rows that are in the table now because of this load. */
   readonly rows: number
+  /** Rows that the server left out, where it was told to. */
   readonly rejected: number
 }
 
@@ -66,6 +69,8 @@ export interface Summary {
  * @since 0.1.0
  */
 export interface Writer {
+  /** Applies these rows, all or none. */
   readonly write: (rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<void, SqlError>
+  /** Ends the load and tells what it did. */
   readonly finish: Effect.Effect<Summary, SqlError>
 }

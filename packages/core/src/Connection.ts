@@ -29,7 +29,9 @@ import type { SqlError } from "./SqlError.js"
  * @since 0.1.0
  */
 export interface Query {
+  /** The text, with the placeholders of the dialect. */
   readonly sql: string
+  /** One value per placeholder. */
   readonly params: ReadonlyArray<unknown>
   /** Rows as records, or as arrays in the order of the columns. */
   readonly rowMode: "object" | "array"
@@ -65,11 +67,17 @@ export interface Query {
  * @since 0.1.0
  */
 export interface Column {
+  /** Its name in the result. */
   readonly name: string
+  /** The dialect's own name of its type. */
   readonly type: string | undefined
+  /** Whether it may be NULL. */
   readonly nullable: boolean | undefined
+  /** Digits in all, for a decimal. */
   readonly precision: number | undefined
+  /** Digits after the point, for a decimal. */
   readonly scale: number | undefined
+  /** The table that it comes from, where the server tells. */
   readonly table: string | undefined
 }
 
@@ -87,8 +95,11 @@ export interface Column {
  * @since 0.1.0
  */
 export interface Message {
+  /** How grave the server takes it. */
   readonly severity: "notice" | "warning" | "error"
+  /** The server's own code. */
   readonly code: string | number | undefined
+  /** What it says. */
   readonly text: string
 }
 
@@ -111,13 +122,17 @@ export interface Message {
  * @since 0.1.0
  */
 export interface Result<A = unknown> {
+  /** The rows; empty for a statement without a result. */
   readonly rows: ReadonlyArray<A>
+  /** Described for zero rows too. */
   readonly columns: ReadonlyArray<Column>
   /** Rows that the statement changed; 0 for a query. */
   readonly rowsAffected: number
   /** The key that the last INSERT generated, where the server tells. */
   readonly lastInsertId: number | bigint | undefined
+  /** Warnings and notices. */
   readonly messages: ReadonlyArray<Message>
+  /** A procedure's out parameters, by name. */
   readonly outParameters: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -136,7 +151,9 @@ export interface Result<A = unknown> {
  * @since 0.1.0
  */
 export interface Rows {
+  /** Known before the first row. */
   readonly columns: ReadonlyArray<Column>
+  /** The next chunk; empty at the end. */
   readonly next: Effect.Effect<ReadonlyArray<unknown>, SqlError>
 }
 
@@ -154,10 +171,15 @@ export interface Rows {
  * @since 0.1.0
  */
 export interface BeginOptions {
+  /** The isolation level; the server's default where it is left out. */
   readonly isolation?: Dialect.IsolationLevel | undefined
+  /** The server refuses to write. Default false. */
   readonly readOnly?: boolean | undefined
+  /** PostgreSQL: waits until a serializable read-only transaction cannot fail. Default false. */
   readonly deferrable?: boolean | undefined
+  /** SQLite: which lock BEGIN takes. Default immediate, deferred when read-only. */
   readonly access?: "deferred" | "immediate" | "exclusive" | undefined
+  /** A name for the transaction, where the server knows names. */
   readonly name?: string | undefined
 }
 
@@ -197,10 +219,13 @@ export interface Connection {
   readonly id: string | number
   /** Where it is connected to: `host:port`, a file's path. */
   readonly endpoint: string
+  /** What the server that was reached can do. */
   readonly capabilities: Dialect.Capabilities
+  /** Where the transaction stands, by the protocol's own status. */
   readonly transaction: TransactionStatus
   /** Its end has reached us: it is never lent again. */
   readonly isClosed: boolean
+  /** Runs one statement and gathers its answer. */
   readonly execute: (query: Query) => Effect.Effect<Result, SqlError>
   /** Every result set of one statement. */
   readonly results: (query: Query) => Effect.Effect<ReadonlyArray<Result>, SqlError>
@@ -213,12 +238,19 @@ export interface Connection {
   readonly executeMany: (query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<ReadonlyArray<number>, SqlError>
   /** The columns of a statement without running it. */
   readonly describe: (query: Query) => Effect.Effect<ReadonlyArray<Column>, SqlError>
+  /** Begins a transaction. */
   readonly begin: (options: BeginOptions) => Effect.Effect<void, SqlError>
+  /** Commits; fails with TransactionAbortedError where the server rolled back instead. */
   readonly commit: Effect.Effect<void, SqlError>
+  /** Rolls back. */
   readonly rollback: Effect.Effect<void, SqlError>
+  /** Sets a savepoint. */
   readonly savepoint: (name: string) => Effect.Effect<void, SqlError>
+  /** Forgets a savepoint, and keeps what was done since. */
   readonly release: (name: string) => Effect.Effect<void, SqlError>
+  /** Undoes what was done since a savepoint, which stays. */
   readonly rollbackTo: (name: string) => Effect.Effect<void, SqlError>
+  /** A round trip to the server. */
   readonly ping: Effect.Effect<void, SqlError>
   /** Brings the session back to what it was when it was opened (law P4). An open transaction is rolled back first. */
   readonly reset: Effect.Effect<void, SqlError>

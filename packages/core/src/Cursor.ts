@@ -33,6 +33,7 @@ import * as SqlError from "./SqlError.js"
  * @since 0.1.0
  */
 export interface Cursor<A> {
+  /** The columns of the rows. */
   readonly columns: ReadonlyArray<Column>
   /** The next row; None at the end. */
   readonly fetchOne: Effect.Effect<Option.Option<A>, SqlError.SqlError>

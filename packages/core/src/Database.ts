@@ -48,6 +48,7 @@ import type * as Transaction from "./Transaction.js"
  * @since 0.1.0
  */
 export interface PoolView {
+  /** The counts now. */
   readonly stats: Effect.Effect<Pool.Stats>
   /** The stats now, and again after every `interval` (default 1 second). */
   readonly watch: (interval?: Duration.DurationInput) => Stream.Stream<Pool.Stats>
@@ -86,10 +87,14 @@ export interface Database extends Constructor {
   readonly reserve: Effect.Effect<StockConnection.Connection, SqlError.SqlError, Scope.Scope>
   /** As `transaction`, without options. */
   readonly withTransaction: <R, E, A>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  /** A query that runs again when one of its keys is invalidated, as a Stream. */
   readonly reactive: StockClient.SqlClient["reactive"]
+  /** The same, as a mailbox. */
   readonly reactiveMailbox: StockClient.SqlClient["reactiveMailbox"]
 
+  /** How this database writes SQL, and what it can do. */
   readonly dialect: Dialect
+  /** The pool's counts and verbs. */
   readonly pool: PoolView
   /** Runs an effect in a transaction; in a savepoint where it is in one already. */
   readonly transaction: Transaction.Run
@@ -127,7 +132,9 @@ export interface Database extends Constructor {
   readonly native: <A, E, R>(use: (handle: unknown) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
   /** Runs an effect with one connection of ours: the bulk path, and what else is a dialect's own. */
   readonly withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  /** A round trip to the server on a borrowed connection. */
   readonly ping: Effect.Effect<void, SqlError.SqlError>
+  /** Examines the way to the server, step by step. */
   readonly doctor: Effect.Effect<Doctor.Report>
 }
 
@@ -146,6 +153,7 @@ export interface Database extends Constructor {
  * @since 0.1.0
  */
 export interface DatabaseId {
+  /** What no other tag has. */
   readonly _: unique symbol
 }
 
@@ -179,6 +187,7 @@ export const Database: Context.Tag<DatabaseId, Database> = Context.GenericTag<Da
  * @since 0.1.0
  */
 export interface Config {
+  /** The pool's options. */
   readonly pool?: Pool.Config | undefined
   /** Every statement is cancelled on the server when it runs longer. Default: none. */
   readonly statementTimeout?: Duration.DurationInput | undefined
@@ -211,6 +220,7 @@ export interface Config {
  * @since 0.1.0
  */
 export interface Options extends Config {
+  /** The dialect. */
   readonly dialect: Dialect
   /** `write` serves everything that `read` and `session` do not. */
   readonly pools: Pools

@@ -58,25 +58,35 @@ export type Cancel = "server" | "between rows" | "detached" | "none"
  * @since 0.1.0
  */
 export interface Capabilities {
+  /** BEGIN, COMMIT, ROLLBACK. */
   readonly transactions: boolean
+  /** SAVEPOINT, and so nested transactions. */
   readonly savepoints: boolean
+  /** The isolation levels that may be asked for. */
   readonly isolation: ReadonlyArray<IsolationLevel>
+  /** Transactions in which the server refuses to write. */
   readonly readOnlyTransactions: boolean
+  /** Deferrable transactions. */
   readonly deferrable: boolean
   /** Lock modes of BEGIN, as SQLite has them. */
   readonly access: ReadonlyArray<"deferred" | "immediate" | "exclusive">
   /** One connection held over many statements: `session`, `reserve`. */
   readonly sessions: boolean
+  /** How far cancelling reaches. */
   readonly cancel: Cancel
   /** Rows arrive on demand. */
   readonly streaming: boolean
   /** Law S4: a statement may run in a transaction while a stream is open there. */
   readonly statementsBesideStream: boolean
+  /** INSERT, UPDATE and DELETE may answer with rows. */
   readonly returning: boolean
   /** One statement may answer with several result sets. */
   readonly multipleResultSets: boolean
+  /** The columns of a statement are known without running it. */
   readonly describe: boolean
+  /** The server tells the key that an INSERT generated. */
   readonly lastInsertId: boolean
+  /** Connections have a fast path for rows. */
   readonly bulk: boolean
   /** `true` where `.unprepared` differs from the prepared way. */
   readonly unprepared: boolean
@@ -119,7 +129,9 @@ export interface Limits {
  * @since 0.1.0
  */
 export interface Dialect {
+  /** Our name of it. */
   readonly name: string
+  /** The name that `onDialect` of @effect/sql knows it by. */
   readonly stock: "sqlite" | "pg" | "mysql" | "mssql" | "clickhouse" | undefined
   /** `db.system.name` of OpenTelemetry's database conventions. */
   readonly system: string
@@ -133,8 +145,11 @@ export interface Dialect {
   readonly returning: "suffix" | "output"
   /** The FROM part of an UPDATE of many rows; `undefined` where the dialect has none. */
   readonly updateValues: ((options: UpdateValues) => string) | undefined
+  /** Its quotes and comments. */
   readonly lexicon: Lexicon
+  /** Its limits. */
   readonly limits: Limits
+  /** What it can do at best; a connection knows what its server can. */
   readonly capabilities: Capabilities
   /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
   readonly leavesState: RegExp | undefined
@@ -155,8 +170,11 @@ export interface Dialect {
  * @since 0.1.0
  */
 export interface UpdateValues {
+  /** The placeholders of each row. */
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
+  /** The alias, unquoted. */
   readonly alias: string
+  /** The columns, quoted. */
   readonly columns: ReadonlyArray<string>
 }
 

@@ -24,8 +24,11 @@ import type { SqlError } from "./SqlError.js"
  * @since 0.1.0
  */
 export interface Step {
+  /** What was tried. */
   readonly name: "acquire" | "round trip"
+  /** `slow` is above 500 ms. */
   readonly status: "ok" | "slow" | "failed"
+  /** How long it took. */
   readonly milliseconds: number
   /** What failed, in words; `undefined` where nothing did. */
   readonly hint: string | undefined
@@ -46,9 +49,13 @@ export interface Step {
  * @since 0.1.0
  */
 export interface Report {
+  /** The name of the dialect. */
   readonly dialect: string
+  /** Where the connection leads; `undefined` where none was had. */
   readonly endpoint: string | undefined
+  /** In the order in which they were tried. */
   readonly steps: ReadonlyArray<Step>
+  /** The counts afterwards. */
   readonly pool: Pools.Stats
 }
 

@@ -121,6 +121,7 @@ export interface Options<C extends Connection = Connection> extends Config {
  * @since 0.1.0
  */
 export interface Stats extends Reason.PoolCounts {
+  /** The most connections at a time. */
   readonly max: number
   /** Leases given out. */
   readonly acquired: number
@@ -128,11 +129,15 @@ export interface Stats extends Reason.PoolCounts {
   readonly waited: number
   /** Acquisitions that ended in PoolTimeoutError. */
   readonly timeouts: number
+  /** Connections opened. */
   readonly opened: number
+  /** Connections closed. */
   readonly closed: number
+  /** Attempts to connect that failed. */
   readonly connectFailures: number
   /** Connections whose closing failed; they are gone all the same. */
   readonly closeFailures: number
+  /** Sessions that were reset before they were lent again. */
   readonly resets: number
   /** Transactions that a borrower left open and the pool rolled back. */
   readonly rolledBack: number
@@ -157,6 +162,7 @@ export interface Stats extends Reason.PoolCounts {
  * @since 0.1.0
  */
 export interface Pool<C extends Connection = Connection> {
+  /** Its name in errors, logs and metrics. */
   readonly name: string
   /**
    * Borrows a connection for one effect. The connection is settled after an interruption, and rolled back when a
@@ -165,6 +171,7 @@ export interface Pool<C extends Connection = Connection> {
   readonly use: <A, E, R>(f: (connection: C) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
   /** Borrows a connection until the scope closes; it is reset before it is lent again. */
   readonly get: Effect.Effect<C, SqlError, Scope.Scope>
+  /** The counts now. */
   readonly stats: Effect.Effect<Stats>
   /** The stats now, and again after every `interval` (default 1 second). */
   readonly watch: (interval?: Duration.DurationInput) => Stream.Stream<Stats>

@@ -65,15 +65,21 @@ export interface ReasonOptions {
   readonly sqlState?: string | undefined
   /** The statement's text, with placeholders, never with values. */
   readonly statement?: string | undefined
+  /** The constraint or index that was violated. */
   readonly constraint?: string | undefined
+  /** The table that it concerns. */
   readonly table?: string | undefined
+  /** The column that it concerns. */
   readonly column?: string | undefined
   /** Characters from the start of the statement, counted from 1. */
   readonly position?: number | undefined
   /** The driver's error. Never enumerable, never printed. */
   readonly cause?: unknown
+  /** Instead of the reason's own answer. */
   readonly isRetryable?: boolean | undefined
+  /** Instead of the reason's own answer. */
   readonly connection?: ConnectionFate | undefined
+  /** Instead of the reason's own answer. */
   readonly outcome?: Outcome | undefined
 }
 
@@ -399,11 +405,17 @@ export class PoolTimeoutError extends ReasonBase {
  * @since 0.1.0
  */
 export interface PoolCounts {
+  /** Idle, lent and connecting ones together; never above `max`. */
   readonly size: number
+  /** Ready to be lent. */
   readonly idle: number
+  /** With a borrower, or being cleaned after one. */
   readonly lent: number
+  /** Being opened. */
   readonly connecting: number
+  /** Borrowers in the queue. */
   readonly waiting: number
+  /** Out of the pool, and not ended yet. */
   readonly retired: number
 }
 

@@ -48,9 +48,13 @@ import type * as Transaction from "./Transaction.js"
  * @since 0.1.0
  */
 export interface Session extends Constructor {
+  /** Begins a transaction; TransactionStateError in one. */
   readonly begin: (options?: BeginOptions) => Effect.Effect<void, SqlError.SqlError>
+  /** Commits; TransactionStateError outside of a transaction. */
   readonly commit: Effect.Effect<void, SqlError.SqlError>
+  /** Rolls back; TransactionStateError outside of a transaction. */
   readonly rollback: Effect.Effect<void, SqlError.SqlError>
+  /** Sets a savepoint in the transaction. */
   readonly savepoint: (name: string) => Effect.Effect<void, SqlError.SqlError>
   /** Forgets a savepoint, and those set after it; what was done since stays. */
   readonly release: (name: string) => Effect.Effect<void, SqlError.SqlError>
@@ -62,7 +66,9 @@ export interface Session extends Constructor {
    * COMMIT that fails as the scope closes has no channel but the log: who must know commits explicitly.
    */
   readonly autocommit: (on: boolean) => Effect.Effect<void, SqlError.SqlError>
+  /** Whether a transaction is open. */
   readonly inTransaction: Effect.Effect<boolean>
+  /** A round trip on this connection. */
   readonly ping: Effect.Effect<void, SqlError.SqlError>
   /** As `db.transaction`, on this connection. */
   readonly transaction: Transaction.Run

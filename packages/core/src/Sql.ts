@@ -43,7 +43,9 @@ export type Fragment = Stock.Fragment
  * @since 0.1.0
  */
 export interface Compiled {
+  /** The text. */
   readonly sql: string
+  /** One value per placeholder. */
   readonly params: ReadonlyArray<unknown>
 }
 

@@ -75,8 +75,11 @@ export const ansi: Lexicon = {
  * @since 0.1.0
  */
 export interface Token {
+  /** What it is; `name` is a quoted identifier. */
   readonly kind: "word" | "string" | "name" | "comment" | "number" | "parameter" | "symbol"
+  /** Where it begins, from 0. */
   readonly start: number
+  /** Where it has ended: the index after its last character. */
   readonly end: number
   /** `false`: the text ended inside this string, name or comment. */
   readonly closed: boolean
@@ -168,7 +171,9 @@ export const tokens = (sql: string, lexicon: Lexicon): ReadonlyArray<Token> => {
  * @since 0.1.0
  */
 export interface Piece {
+  /** The statement. */
   readonly text: string
+  /** Where it begins, from 1. */
   readonly line: number
   /** `false`: a string, a quoted name or a comment in it never ends. */
   readonly closed: boolean
@@ -242,6 +247,7 @@ export interface Classification {
   readonly verb: string
   /** It writes nothing: SELECT, VALUES and EXPLAIN without FOR UPDATE, INTO or a writing WITH. */
   readonly readOnly: boolean
+  /** It may answer with rows. */
   readonly returnsRows: boolean
   /** It may leave something behind on its session: the leading word is none of the plain ones, or it holds `:=`. */
   readonly leavesState: boolean

@@ -63,6 +63,7 @@ export type Scalar = string | number | bigint | boolean | null
  * @since 0.1.0
  */
 export interface Run {
+  /** Rows that were changed; 0 for a query. */
   readonly rowsAffected: number
   /** The key that the INSERT generated, where the server tells. */
   readonly lastInsertId: number | bigint | undefined

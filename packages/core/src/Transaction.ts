@@ -63,7 +63,9 @@ export interface Options extends BeginOptions {
 export interface Transaction {
   /** 0 for the outermost one, 1 for a savepoint in it, and so on. */
   readonly depth: number
+  /** Commits now: COMMIT, or RELEASE of the savepoint. */
   readonly commit: Effect.Effect<void, SqlError>
+  /** Rolls back now: ROLLBACK, or ROLLBACK TO the savepoint. */
   readonly rollback: Effect.Effect<void, SqlError>
   /** Runs an effect after the outermost COMMIT, and not at all if it or this savepoint is rolled back. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>

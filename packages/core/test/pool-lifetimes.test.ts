@@ -133,16 +133,22 @@ describe("P6 lifetimes", () => {
     const server = new FakeServer()
     const pool = yield* server.pool({ max: 5, min: 1, minIdle: 2 })
     yield* TestClock.adjust(1)
-    assert.strictEqual((yield* pool.stats).idle, 2)
-    const held = yield* hold(pool)
+    const held = [yield* hold(pool), yield* hold(pool), yield* hold(pool)]
     yield* TestClock.adjust("1 minute")
-    assert.strictEqual((yield* pool.stats).idle, 2, "one is lent, two are idle again")
-    for (const connection of server.open) if (connection !== held.connection) connection.isClosed = true
+    assert.strictEqual((yield* pool.stats).idle, 2, "three are lent, two are idle again")
+    for (const connection of server.open) if (held.every((other) => other.connection !== connection)) connection.isClosed = true
     yield* TestClock.adjust("1 minute")
     assert.strictEqual((yield* pool.stats).idle, 2)
-    yield* held.release
+    yield* Effect.forEach(held, (one) => one.release)
     yield* TestClock.adjust(1)
     yield* accounted(server, pool)
+  }))
+
+  it.scoped("P2: making a pool opens minIdle connections, and not one more", () => Effect.gen(function*() {
+    const server = new FakeServer()
+    const pool = yield* server.pool({ max: 5, min: 1, minIdle: 2 })
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual((yield* accounted(server, pool)).idle, 2)
   }))
 
   it.scoped("keepAlive pings the idle ones, and a dead one is dropped", () => Effect.gen(function*() {

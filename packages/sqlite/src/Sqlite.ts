@@ -15,7 +15,7 @@ import * as Options from "@sluice/core/Options"
 import * as Pool from "@sluice/core/Pool"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import * as Config_ from "effect/Config"
+import * as EffectConfig from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -70,7 +70,10 @@ export interface Config extends Database.Config {
   readonly setup?: string | URL | undefined
   /** Paths of extensions that every connection loads. */
   readonly extensions?: ReadonlyArray<string> | undefined
-  /** `false` runs every statement on the caller's thread, for scripts: the event loop stands still meanwhile. Default true. */
+  /**
+   * `false` runs every statement on the caller's thread, for scripts: the event loop stands still meanwhile, so that
+   * nothing interrupts a statement and no timeout ends it. Default true.
+   */
   readonly threads?: boolean | undefined
   /** Prepared statements that each connection keeps. Default 200. */
   readonly cacheSize?: number | undefined
@@ -139,9 +142,9 @@ export const layer = (config: Config): Layer.Layer<Database.DatabaseId | SqlClie
  * @since 0.1.0
  */
 export const layerConfig = (
-  config: Config_.Config.Wrap<Config>
+  config: EffectConfig.Config.Wrap<Config>
 ): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient, SqlError.SqlError | ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config_.unwrap(config), layer))
+  Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layer))
 
 /**
  * A layer that provides the database under a tag of your own only: several databases in one app.
@@ -182,26 +185,24 @@ export const layerAs = <I, S extends SqlClient.SqlClient>(
 export const backup = (destination: string): Effect.Effect<void, SqlError.SqlError, Database.DatabaseId> =>
   onSqlite("backup", (connection) => connection.backup(destination))
 
-const export_: Effect.Effect<Uint8Array, SqlError.SqlError, Database.DatabaseId> = Effect.suspend(() =>
+/**
+ * The bytes of the database, what a file of it would hold: exported as `export`, a word that no declaration may have.
+ *
+ * @example
+ * ```ts
+ * import { Sqlite } from "@sluice/sqlite"
+ * import { Effect } from "effect"
+ *
+ * const size = Effect.map(Sqlite.export, (bytes) => bytes.length)
+ * ```
+ *
+ * @category verbs
+ * @since 0.1.0
+ */
+const bytes: Effect.Effect<Uint8Array, SqlError.SqlError, Database.DatabaseId> = Effect.suspend(() =>
   onSqlite("export", (connection) => connection.serialize))
 
-export {
-  /**
-   * The bytes of the database: what a file of it would hold.
-   *
-   * @example
-   * ```ts
-   * import { Sqlite } from "@sluice/sqlite"
-   * import { Effect } from "effect"
-   *
-   * const size = Effect.map(Sqlite.export, (bytes) => bytes.length)
-   * ```
-   *
-   * @category verbs
-   * @since 0.1.0
-   */
-  export_ as export
-}
+export { bytes as export }
 
 /**
  * Loads an extension into the connection that the fiber is on: a session's, or a transaction's. For every connection

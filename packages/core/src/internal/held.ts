@@ -164,9 +164,7 @@ export class Held {
     restore: Restore,
     work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
   ): Effect.Effect<A, SqlError.SqlError> {
-    const effect = this.autoBegin && this.connection.transaction === "none"
-      ? Effect.zipRight(this.begin({}), Effect.suspend(() => work(this.connection)))
-      : work(this.connection)
+    const effect = work(this.connection)
     const exit = exitOf(effect)
     if (exit !== undefined) {
       this.finish(exit)
@@ -190,6 +188,13 @@ export class Held {
       this.inTransaction = true
       this.aborted = undefined
     })
+  }
+
+  /** A statement's work, behind a BEGIN where autocommit is off and no transaction is open. */
+  begun<A>(work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>): typeof work {
+    if (!this.autoBegin) return work
+    return (connection) =>
+      connection.transaction === "none" ? Effect.zipRight(this.begin({}), Effect.suspend(() => work(connection))) : work(connection)
   }
 
   /** Sends COMMIT or ROLLBACK; whatever the answer, the transaction is not looked for any more. To be called in a turn. */

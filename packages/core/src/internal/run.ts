@@ -42,7 +42,7 @@ export const runIn = <A>(
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
     const refusal = besideStream(client, scope)
-    return refusal === undefined ? scope.held.run(scope, timed) : Effect.fail(refusal)
+    return refusal === undefined ? scope.held.run(scope, scope.held.begun(timed)) : Effect.fail(refusal)
   }
   const lending = poolOf(client, query).lending
   if (lending.options.synchronous === true) {
@@ -156,7 +156,7 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
     yield* Scope.addFinalizerExit(outer, (exit) =>
       Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
     const rows = yield* Effect.interruptible(
-      held.run(scope, (connection) => Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner))
+      held.run(scope, held.begun((connection) => Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)))
     )
     return { columns: rows.columns, next: held.run(scope, () => rows.next) }
   }))

@@ -1,0 +1,144 @@
+/**
+ * A batch policy: when is a batch closed.
+ *
+ * It only decides: synchronous, with no clock, no effect and no statement inside, so that the property tests drive the
+ * object that the batcher uses. It does not hold what was added (that is the batcher's buffer) and knows no linger
+ * (that is the batcher's clock). Called by `Batcher`.
+ *
+ * @since 0.1.0
+ */
+import type * as Reason from "@sluice/core/Reason"
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Either from "effect/Either"
+import { utf8 } from "./internal/bytes.js"
+import { count } from "./internal/options.js"
+
+/**
+ * The limits of a batch. All of them hold together: the first that is reached closes the batch (law B6).
+ *
+ * @example
+ * ```ts
+ * import type { BatchPolicy } from "@sluice/batcher"
+ *
+ * const limits: BatchPolicy.Limits = { maxBytes: 600_000, maxStatements: 500 }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Limits {
+  /**
+   * UTF-8 bytes of a batch: its statements, a delimiter after each, and their parameters. Default 1,000,000, at least
+   * 1, else ConfigError. A statement that is longer goes alone.
+   */
+  readonly maxBytes?: number | undefined
+  /** Statements of a batch. At least 1, else ConfigError. Default: no limit. */
+  readonly maxStatements?: number | undefined
+  /** What stands after each statement in a joined text. Default ";". */
+  readonly delimiter?: string | undefined
+}
+
+/**
+ * What a statement does to the open batch.
+ *
+ * @example
+ * ```ts
+ * import type { BatchPolicy } from "@sluice/batcher"
+ *
+ * const sendsSomething = (decision: BatchPolicy.Decision) => decision.closesBefore || decision.closesAfter
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decision {
+  /** It does not fit: the open batch is closed without it, and it begins the next one. */
+  readonly closesBefore: boolean
+  /** With it the batch is full, and is closed. */
+  readonly closesAfter: boolean
+}
+
+/**
+ * A policy with the state of one open batch.
+ *
+ * @example
+ * ```ts
+ * import { BatchPolicy } from "@sluice/batcher"
+ * import { Either } from "effect"
+ *
+ * const decision = Either.map(BatchPolicy.make({ maxStatements: 2 }), (policy) => policy.add(policy.sizeOf("SELECT 1")))
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BatchPolicy {
+  /** Statements in the open batch. */
+  readonly statements: number
+  /** Bytes of the open batch, delimiters counted. */
+  readonly bytes: number
+  /** What a text counts: its UTF-8 bytes and the delimiter's. */
+  readonly sizeOf: (text: string) => number
+  /** Puts a statement of this size into the open batch, or into the next one where it does not fit. */
+  readonly add: (size: number) => Decision
+  /** Empties the open batch. */
+  readonly close: () => void
+}
+
+const joins: Decision = { closesBefore: false, closesAfter: false }
+const fills: Decision = { closesBefore: false, closesAfter: true }
+const follows: Decision = { closesBefore: true, closesAfter: false }
+const goesAlone: Decision = { closesBefore: true, closesAfter: true }
+
+/**
+ * Makes a policy, or refuses a limit that cannot work with a ConfigError that names it.
+ *
+ * @example
+ * ```ts
+ * import { BatchPolicy } from "@sluice/batcher"
+ * import { Either } from "effect"
+ *
+ * Either.isLeft(BatchPolicy.make({ maxBytes: 0 })) // true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (limits: Limits = {}): Either.Either<BatchPolicy, SqlError.SqlError<Reason.ConfigError>> =>
+  Either.map(
+    Either.all([
+      count("maxBytes", limits.maxBytes, 1_000_000),
+      count("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
+    ]),
+    ([maxBytes, maxStatements]) => new Policy(maxBytes, maxStatements, utf8(limits.delimiter ?? ";"))
+  )
+
+class Policy implements BatchPolicy {
+  statements = 0
+  bytes = 0
+
+  constructor(
+    private readonly maxBytes: number,
+    private readonly maxStatements: number,
+    private readonly delimiter: number
+  ) {}
+
+  sizeOf(text: string): number {
+    return utf8(text) + this.delimiter
+  }
+
+  add(size: number): Decision {
+    const closesBefore = this.statements > 0 && this.bytes + size > this.maxBytes
+    if (closesBefore) this.close()
+    this.statements++
+    this.bytes += size
+    const closesAfter = this.bytes >= this.maxBytes || this.statements >= this.maxStatements
+    if (closesAfter) this.close()
+    return closesBefore ? (closesAfter ? goesAlone : follows) : closesAfter ? fills : joins
+  }
+
+  close(): void {
+    this.statements = 0
+    this.bytes = 0
+  }
+}

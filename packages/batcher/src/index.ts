@@ -1,0 +1,4 @@
+export * as BatchError from "./BatchError.js"
+export * as BatchPolicy from "./BatchPolicy.js"
+export * as Batcher from "./Batcher.js"
+export * as BulkSink from "./BulkSink.js"
