@@ -243,6 +243,11 @@ export class Buffer {
     for (const flusher of this.flushers.splice(0)) flusher.resume(told)
   }
 
+  /** Producers that wait have added nothing, and will not. */
+  refuseProducers(): void {
+    for (const producer of this.producers.splice(0)) producer.resume("closed")
+  }
+
   private leave(entries: ReadonlyArray<Entry>, error: BatchError): void {
     for (const entry of entries) {
       this.left.push({ entry, outcome: "not-applied" })
