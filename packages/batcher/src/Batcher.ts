@@ -239,10 +239,9 @@ export interface Batcher {
    * Adds all statements of an iterable or a stream, flushes, and reports on those. The buffer suspends the stream. Where
    * the stream itself fails, what it had given stays in the batcher.
    */
-  readonly process: {
-    <E, R>(statements: Stream.Stream<Item, E, R>): Effect.Effect<Report, E | BatchError | SqlError.SqlError, R>
-    (statements: Iterable<Item>): Effect.Effect<Report, BatchError | SqlError.SqlError>
-  }
+  readonly process: <E = never, R = never>(
+    statements: Iterable<Item> | Stream.Stream<Item, E, R>
+  ) => Effect.Effect<Report, E | BatchError | SqlError.SqlError, R>
   /** As `process`, for a stream that is run into it. */
   readonly sink: Sink.Sink<Report, Item, never, BatchError | SqlError.SqlError>
   /** Where it stands now. */

@@ -77,7 +77,7 @@ export class Buffer {
   failure: BatchError | undefined
   isClosed = false
   /** The id that the open batch will have. */
-  openId = 0
+  private openId = 0
   private open: Array<Entry> = []
   private openBytes = 0
   private closed: Array<Batch> = []
@@ -94,12 +94,9 @@ export class Buffer {
 
   // ---- what is there ----
 
-  get isEmpty(): boolean {
-    return this.open.length === 0
-  }
-
-  get isIdle(): boolean {
-    return this.open.length === 0 && this.closed.length === 0 && this.sending.size === 0
+  /** The oldest batch that nobody has let go yet: what lingers. */
+  get lingering(): number | undefined {
+    return this.closed.find((batch) => batch.id > this.released)?.id ?? (this.open.length > 0 ? this.openId : undefined)
   }
 
   counts(): { readonly pending: number; readonly bytes: number; readonly sending: number; readonly waiting: number } {

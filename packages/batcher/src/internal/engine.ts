@@ -22,7 +22,6 @@ import { BatchError } from "../BatchError.js"
 import type { BatchPolicy } from "../BatchPolicy.js"
 import { type Buffer, type Entry, type Failure, newRun, type Offered, type Run } from "./buffer.js"
 import { ofParameter } from "./bytes.js"
-import { refuse } from "./options.js"
 import * as Sending from "./sending.js"
 
 export interface Settings extends Sending.Options {
@@ -81,22 +80,25 @@ export class Engine implements Batcher {
         if (outcome !== undefined) wake()
       })
       return Effect.flatMap(this.offer(entry.right), () => {
-        if (this.settings.autoFlush && this.settings.linger === Number.POSITIVE_INFINITY && !this.buffer.isEmpty) this.arm(0)
+        if (this.settings.autoFlush && this.settings.linger === Number.POSITIVE_INFINITY && this.buffer.lingering !== undefined) this.arm(0)
         return applied
       })
     })
 
   readonly flush = Effect.fn("Batcher.flush")((): Effect.Effect<number, Problem> => this.flushed)
 
-  readonly process = Effect.fn("Batcher.process")(
-    <E, R>(statements: Stream.Stream<Item, E, R> | Iterable<Item>): Effect.Effect<Report, E | Problem, R> =>
+  readonly process: Batcher["process"] = <E = never, R = never>(
+    statements: Stream.Stream<Item, E, R> | Iterable<Item>
+  ): Effect.Effect<Report, E | Problem, R> =>
+    Effect.withSpan(
       isStream(statements)
         ? Stream.run(statements, this.sink)
         : typeof statements === "string"
         // A text is an iterable too, of its characters.
         ? Effect.fail(notAList)
-        : Stream.run(Stream.fromIterable(statements), this.sink)
-  )
+        : Stream.run(Stream.fromIterable(statements), this.sink),
+      "Batcher.process"
+    )
 
   readonly sink: Sink.Sink<Report, Item, never, Problem> = Sink.unwrap(Effect.sync(() => {
     const run = newRun()
@@ -228,8 +230,9 @@ export class Engine implements Batcher {
   // ---- the linger ----
 
   private linger(): void {
-    if (this.buffer.isEmpty || this.openedId === this.buffer.openId) return
-    this.openedId = this.buffer.openId
+    const id = this.buffer.lingering
+    if (id === undefined || id === this.openedId) return
+    this.openedId = id
     this.openedAt = this.now()
     // One timer at a time: one that wakes for a batch that is gone sleeps again for the one that is there.
     if (this.timer === undefined) this.arm(this.settings.linger)
@@ -241,7 +244,7 @@ export class Engine implements Batcher {
     const sleep = delay === 0 ? Effect.yieldNow({ priority: 10 }) : Effect.sleep(delay)
     this.timer = this.fork(Effect.map(sleep, () => {
       this.timer = undefined
-      if (this.buffer.isEmpty || this.buffer.isClosed) return
+      if (this.buffer.lingering === undefined || this.buffer.isClosed) return
       const rest = delay === 0 ? 0 : this.openedAt + this.settings.linger - this.now()
       if (rest > 0) return this.arm(rest)
       this.buffer.release()
@@ -260,7 +263,7 @@ export class Engine implements Batcher {
       // Producers that wait have added nothing; they are told, and so are flushers of what will not be sent.
       if (!flushes) buffer.giveUp(why, "closed")
       else buffer.refuseProducers()
-      const ended = Effect.zipRight(Effect.ignore(this.drained), Effect.suspend(() => Fiber.awaitAll([...this.fibers])))
+      const ended = Effect.zipRight(Effect.ignore(this.drained), Effect.asVoid(Effect.suspend(() => Fiber.awaitAll([...this.fibers]))))
       const stop = Effect.suspend(() => {
         buffer.failure ??= why
         const timer = this.timer
@@ -271,7 +274,7 @@ export class Engine implements Batcher {
       })
       const bounded = this.settings.closeTimeout === Number.POSITIVE_INFINITY
         ? ended
-        : Effect.timeoutOption(Effect.interruptible(ended), this.settings.closeTimeout)
+        : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(ended), this.settings.closeTimeout))
       const failure = Effect.sync(() => buffer.failure)
       return Effect.zipRight(bounded, Effect.flatMap(failure, (error) => Effect.zipRight(stop, this.handOver(error))))
     })

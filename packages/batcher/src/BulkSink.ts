@@ -1,0 +1,2 @@
+import * as E from "effect/Effect"
+export const tmp = E.void

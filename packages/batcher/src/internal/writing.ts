@@ -1,0 +1,62 @@
+/**
+ * Writing: one chunk of rows onto a connection, by its own fast path or by INSERTs of many rows.
+ *
+ * It opens no transaction (that is `loading`). Called by `loading`.
+ *
+ * @internal
+ */
+import type * as Bulk from "@sluice/core/Bulk"
+import type { Connection } from "@sluice/core/Connection"
+import type { Database } from "@sluice/core/Database"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import { utf8 } from "./bytes.js"
+import type { Values } from "./rows.js"
+
+export type Write = (rows: ReadonlyArray<Values>) => Effect.Effect<Bulk.Summary, SqlError.SqlError>
+
+/** The way of a database to write chunks into a target; it runs in whatever transaction the fiber is in. */
+export const writer = (db: Database, target: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> =>
+  db.dialect.capabilities.bulk ? Effect.succeed(bulk(db, target)) : inserts(db, target)
+
+const bulk = (db: Database, target: Bulk.Target): Write => (rows) =>
+  db.withConnection((connection: Connection) =>
+    connection.bulk === undefined
+      ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
+      : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => Effect.zipRight(open.write(rows), open.finish)))
+  )
+
+const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> => {
+  const { limits, name, placeholder, quoteIdentifier } = db.dialect
+  if (onConflict !== "error") {
+    return SqlError.fail(new Reason.UnsupportedError({ message: `${name} has no bulk path, and no other knows onConflict: "${onConflict}"`, capability: "bulk" }))
+  }
+  const width = columns.length
+  // A column is one name, even with a dot in it; the dialect quotes a dotted name in parts.
+  const head = `INSERT INTO ${quoteIdentifier(table)} (${columns.map(quoteIdentifier).join(", ")}) VALUES `
+  const rowBytes = columns.length * (placeholder(limits.maxParameters === Number.POSITIVE_INFINITY ? 1e6 : limits.maxParameters).length + 1) + 2
+  const most = Math.floor(Math.min(
+    limits.maxParameters / width,
+    limits.maxInsertRows,
+    (limits.maxStatementBytes - utf8(head)) / rowBytes,
+    1_000
+  ))
+  if (most < 1) {
+    return SqlError.fail(new Reason.LimitError({ message: `a row of ${width} columns`, limit: "maxParameters", maximum: limits.maxParameters, actual: width }))
+  }
+  const textOf = (rows: number): string => {
+    let parameter = 0
+    const row = () => `(${columns.map(() => placeholder(++parameter)).join(",")})`
+    return head + Array.from({ length: rows }, row).join(",")
+  }
+  const full = textOf(most)
+  return Effect.succeed((rows) => {
+    const starts = Array.from({ length: Math.ceil(rows.length / most) }, (_, i) => i * most)
+    const all = Effect.forEach(starts, (from) => {
+      const part = rows.slice(from, from + most)
+      return db.unsafe(part.length === most ? full : textOf(part.length), part.flat()).run
+    })
+    return Effect.map(all, (runs) => ({ rows: runs.reduce((sum, run) => sum + run.rowsAffected, 0), rejected: 0 }))
+  })
+}

@@ -1,0 +1,123 @@
+/**
+ * The conformance suite: what a dialect must pass. Every case of every law that applies, declared as a test.
+ *
+ * The cases are in `suites`, as data; here each gets fresh databases, a bound of 20 seconds, and afterwards the
+ * question whether the pool's counts add up. Called by a dialect's own tests.
+ *
+ * @since 0.1.0
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Database from "@sluice/core/Database"
+import type * as Reason from "@sluice/core/Reason"
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { capabilities } from "./capabilities.js"
+import * as Case from "./Case.js"
+import { accounted, fails } from "./internal/asking.js"
+import { laws } from "./Law.js"
+import type * as Profile from "./Profile.js"
+import { cases } from "./suites/all.js"
+
+/**
+ * How the suite reaches a dialect.
+ *
+ * @example
+ * ```ts
+ * import type { Conformance } from "@sluice/testkit"
+ * import { sqliteMemory } from "@sluice/testkit/profiles/sqlite"
+ * import { Sqlite } from "@sluice/sqlite"
+ *
+ * const options: Conformance.Options = {
+ *   profile: sqliteMemory,
+ *   layer: (config) => Sqlite.layer({ ...config, filename: ":memory:", pool: { ...config.pool, max: 1 } })
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly profile: Profile.Profile
+  /** A database that is fresh and empty each time the layer is built. */
+  readonly layer: (config: Database.Config) => Layer.Layer<Database.DatabaseId | SqlClient.SqlClient, SqlError.SqlError>
+  /** Layers that cannot be built, and the reason that they must fail with. */
+  readonly unreachable?: ReadonlyArray<{
+    readonly title: string
+    readonly reason: Reason.Tag
+    readonly layer: Layer.Layer<Database.DatabaseId, SqlError.SqlError>
+  }>
+}
+
+/**
+ * Declares the suite for one dialect, in a test file of vitest.
+ *
+ * @example
+ * ```ts
+ * import { Conformance } from "@sluice/testkit"
+ * import { sqliteMemory } from "@sluice/testkit/profiles/sqlite"
+ * import { Sqlite } from "@sluice/sqlite"
+ *
+ * const declare = () =>
+ *   Conformance.conformance("sqlite in memory", {
+ *     profile: sqliteMemory,
+ *     layer: (config) => Sqlite.layer({ ...config, filename: ":memory:", pool: { ...config.pool, max: 1 } })
+ *   })
+ * ```
+ *
+ * @category suites
+ * @since 0.1.0
+ */
+export const conformance = (name: string, options: Options): void => {
+  const { profile } = options
+  const applying = cases.filter((one) => Case.exemption(one, profile) === undefined)
+  describe(name, () => {
+    it.scopedLive("claims the capabilities that the suite's table has for it", () =>
+      Effect.map(Layer.build(options.layer({})), (context) => {
+        assert.deepStrictEqual(Context.get(context, Database.Database).dialect.capabilities, capabilities[profile.dialect])
+      }))
+    for (const [law, { promise }] of Object.entries(laws)) {
+      const own = applying.filter((one) => one.law === law)
+      const unreachable = law === "E1" ? options.unreachable ?? [] : []
+      if (own.length + unreachable.length === 0) continue
+      describe(`${law} ${promise}`, () => {
+        for (const one of own) it.live(one.title, () => run(one, options), 20_000)
+        for (const { layer, reason, title } of unreachable) {
+          it.scopedLive(`opening ${title} fails with ${reason}`, () => fails(Layer.build(layer), reason), 20_000)
+        }
+      })
+    }
+  })
+}
+
+/** Runs one case, and asks its databases afterwards. */
+const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { profile } = options
+    const outer = yield* Effect.scope
+    const opened: Array<Database.Database> = []
+    const bench: Case.Bench = {
+      profile,
+      build: (config = {}) => Layer.build(Layer.fresh(options.layer(config))),
+      open: (config) =>
+        Effect.gen(function*() {
+          const db = Context.get(yield* Scope.extend(bench.build(config), outer), Database.Database)
+          yield* db.unsafe(profile.sql.things)
+          opened.push(db)
+          return db
+        })
+    }
+    const exit = yield* Effect.exit(Effect.scoped(one.run(bench)))
+    // A case that failed tells its own failure first.
+    if (Exit.isSuccess(exit)) {
+      for (const db of opened) {
+        yield* accounted(db)
+        if (profile.running !== undefined) assert.strictEqual(yield* profile.running(db), 0, "the server still runs something of ours")
+      }
+    }
+    yield* exit
+  }))

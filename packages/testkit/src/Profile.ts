@@ -1,0 +1,136 @@
+/**
+ * A profile: what the suite must know of one dialect to ask it everything. Texts and tables, no connection.
+ *
+ * It claims no capability: what a dialect must be able to do stands in `capabilities`, which the suite holds. Written
+ * once per dialect and per way to run it, read by the suite and by `promises`.
+ *
+ * @since 0.1.0
+ */
+import type * as Database from "@sluice/core/Database"
+import type * as SqlError from "@sluice/core/SqlError"
+import type * as Effect from "effect/Effect"
+import type * as Law from "./Law.js"
+
+/**
+ * The SQL of named things, where dialects differ. Everything else the suite writes itself, in the SQL that all have.
+ *
+ * @example
+ * ```ts
+ * import type { Profile } from "@sluice/testkit"
+ *
+ * const endless = (texts: Profile.Texts) => texts.endless
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Texts {
+  /** A table `things (id: integer, primary key; name: text, not null, unique; amount: integer)`. */
+  readonly things: string
+  /** Tables `parents (id)` and `children (id, parent)`, whose foreign key is checked at COMMIT; in order of creation. */
+  readonly deferred: ReadonlyArray<string>
+  /** A query of `n` rows with one column `i` from 1. */
+  readonly rows: (n: number) => string
+  /** A query without end that gives a row now and then, so that it can be stopped as `capabilities.cancel` says. */
+  readonly endless: string
+  /** Five rows, then a failure while the sixth is made. */
+  readonly failsAfterFive: string
+  /** A text that does not parse. */
+  readonly syntaxError: string
+  /** Makes a temporary table `passing`. */
+  readonly temporary: string
+  /** A session's setting: the text that changes it, and the query that reads it as one value. */
+  readonly setting: { readonly change: string; readonly read: string }
+  readonly begin: string
+  /** A statement after which the server has rolled the whole transaction back by itself, with a failure; `things` has a row 1. */
+  readonly endsTransaction: string | undefined
+  /** A query, and a write into `things`, of a few seconds in a single step that cannot be stopped. */
+  readonly longStep: { readonly read: string; readonly write: string } | undefined
+  /** A script of three statements, with a semicolon in a string, a comment and, where there are, in a trigger's body. */
+  readonly script: string
+}
+
+/**
+ * One value that must come back as it went in.
+ *
+ * @example
+ * ```ts
+ * import type { Profile } from "@sluice/testkit"
+ *
+ * const utf8: Profile.RoundTrip = { title: "an emoji", type: "TEXT", value: "😀" }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RoundTrip {
+  readonly title: string
+  /** The column's type. */
+  readonly type: string
+  readonly value: unknown
+  /** What comes back, where the dialect has another form for it. */
+  readonly expected?: unknown
+  readonly integers?: "number" | "bigint"
+}
+
+/**
+ * What a case may need. A dialect's capabilities by their names, and what depends on how it is run: `concurrent` is a
+ * second connection beside the first, `interruption` a fiber that runs on while a statement does, `failedStatement` a
+ * transaction that goes on after one of its statements failed.
+ *
+ * @example
+ * ```ts
+ * import type { Profile } from "@sluice/testkit"
+ *
+ * const needs: ReadonlyArray<Profile.Need> = ["savepoints", "concurrent"]
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Need =
+  | "savepoints"
+  | "sessions"
+  | "streaming"
+  | "returning"
+  | "describe"
+  | "lastInsertId"
+  | "readOnlyTransactions"
+  | "statementsBesideStream"
+  | "concurrent"
+  | "interruption"
+  | "failedStatement"
+  | "endsTransaction"
+  | "longStep"
+  | "longStepBesideOthers"
+
+/**
+ * A dialect as the suite sees it.
+ *
+ * @example
+ * ```ts
+ * import { sqlite } from "@sluice/testkit/profiles/sqlite"
+ *
+ * sqlite.name // "sqlite, a file"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Profile {
+  /** Names it among the profiles of its dialect. */
+  readonly name: string
+  /** The row of `capabilities` that it must fulfil. */
+  readonly dialect: string
+  readonly has: ReadonlySet<Need>
+  readonly sql: Texts
+  readonly values: ReadonlyArray<RoundTrip>
+  /** Types of columns that must hold a NULL. */
+  readonly types: ReadonlyArray<string>
+  /** Values that the dialect cannot store. */
+  readonly refused: ReadonlyArray<{ readonly title: string; readonly value: unknown }>
+  /** How many statements of ours the server still runs, where it can be asked. */
+  readonly running?: (db: Database.Database) => Effect.Effect<number, SqlError.SqlError>
+  /** Laws that do not apply, each with its reason. */
+  readonly exempt: Partial<Readonly<Record<Law.Law, string>>>
+}

@@ -1,0 +1,42 @@
+/**
+ * The capabilities that each dialect must claim: the suite's own table, so that a dialect which stops claiming one fails.
+ *
+ * It is not read from the dialects. A new capability of a dialect is entered here by hand, with its case.
+ *
+ * @since 0.1.0
+ */
+import type * as Dialect from "@sluice/core/Dialect"
+
+/**
+ * What each dialect must claim, by the dialect's name.
+ *
+ * @example
+ * ```ts
+ * import { capabilities } from "@sluice/testkit/capabilities"
+ *
+ * capabilities["sqlite"]?.savepoints // true
+ * ```
+ *
+ * @category tables
+ * @since 0.1.0
+ */
+export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
+  sqlite: {
+    transactions: true,
+    savepoints: true,
+    isolation: ["serializable"],
+    readOnlyTransactions: true,
+    deferrable: false,
+    access: ["deferred", "immediate", "exclusive"],
+    sessions: true,
+    cancel: "between rows",
+    streaming: true,
+    statementsBesideStream: true,
+    returning: true,
+    multipleResultSets: false,
+    describe: true,
+    lastInsertId: true,
+    bulk: true,
+    unprepared: false
+  }
+}

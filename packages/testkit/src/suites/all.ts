@@ -1,0 +1,8 @@
+/**
+ * All cases of the suite, in the order of the laws.
+ */
+import type { Case } from "../Case.js"
+import { errors } from "./errors.js"
+import { statements } from "./statements.js"
+
+export const cases: ReadonlyArray<Case> = [...errors, ...statements]
