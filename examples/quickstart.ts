@@ -7,7 +7,7 @@
 import { BulkSink } from "@sluice/batcher"
 import { Database, SqlError } from "@sluice/core"
 import { Sqlite } from "@sluice/sqlite"
-import { Cause, Console, Data, Effect, Exit, Layer, Stream } from "effect"
+import { Cause, Console, Data, Effect, Exit, Layer, Option, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -121,10 +121,15 @@ const main = Effect.gen(function*() {
   }).pipe(Effect.provide(Layer.fresh(Sqlite.layer({ filename: join(folder, "flights.db") }))))
 })
 
+const words = (cause: Cause.Cause<{ readonly message: string }>): string =>
+  Cause.isInterruptedOnly(cause) ? "interrupted" : `failed: ${
+    Option.match(Cause.failureOption(cause), { onSome: (error) => error.message, onNone: () => Cause.pretty(cause) })
+  }`
+
 const fiber = Effect.runFork(Effect.scoped(main))
 process.once("SIGINT", () => fiber.unsafeInterruptAsFork(fiber.id()))
 fiber.addObserver((exit) => {
-  if (Exit.isFailure(exit)) console.error(Cause.isInterruptedOnly(exit.cause) ? "interrupted" : `failed: ${Cause.pretty(exit.cause)}`)
+  if (Exit.isFailure(exit)) console.error(words(exit.cause))
   process.exitCode = Exit.isSuccess(exit) ? 0 : 1
   // A thread inside a step of SQLite cannot be ended from outside, and the process would wait for it.
   setTimeout(() => {

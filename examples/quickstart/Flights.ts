@@ -6,7 +6,7 @@
 import { Chunk, Data, Effect, Option, Stream } from "effect"
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from "hyparquet"
 import { compressors } from "hyparquet-compressors"
-import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
 
 /** A flight: when it left (milliseconds since 1970), minutes of delay, miles, from where, to where. */
 export interface Flight {
@@ -19,7 +19,8 @@ export interface Flight {
 
 export class ParquetError extends Data.TaggedError("ParquetError")<{ readonly message: string }> {}
 
-const path = createRequire(import.meta.url).resolve("vega-datasets/data/flights-3m.parquet")
+// The package exports its code only; its data lie beside that.
+const path = fileURLToPath(new URL("../data/flights-3m.parquet", import.meta.resolve("vega-datasets")))
 
 const attempt = <A>(work: () => Promise<A>): Effect.Effect<A, ParquetError> =>
   Effect.tryPromise({ try: work, catch: (cause) => new ParquetError({ message: `${path}: ${String(cause)}` }) })

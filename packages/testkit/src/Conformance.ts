@@ -15,6 +15,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { capabilities } from "./capabilities.js"
 import * as Case from "./Case.js"
@@ -120,4 +121,4 @@ const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
       }
     }
     yield* exit
-  }))
+  })).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))

@@ -24,8 +24,16 @@ const bulk = (db: Database, target: Bulk.Target): Write => (rows) =>
   db.withConnection((connection: Connection) =>
     connection.bulk === undefined
       ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
-      : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => Effect.zipRight(open.write(rows), open.finish)))
+      : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => Effect.zipRight(writes(open, rows, 0), open.finish)))
   )
+
+const slice = Number((globalThis as any).process.env.SLICE ?? 1_000)
+const writes = (open: Bulk.Writer, rows: ReadonlyArray<Values>, from: number): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.suspend(() => {
+    if (from === 0 && rows.length <= slice) return open.write(rows)
+    const write = open.write(rows.slice(from, from + slice))
+    return from + slice >= rows.length ? write : Effect.zipRight(write, writes(open, rows, from + slice))
+  })
 
 const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> => {
   const { limits, name, placeholder, quoteIdentifier } = db.dialect

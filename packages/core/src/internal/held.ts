@@ -36,6 +36,8 @@ export class Held {
   aborted: SqlError.SqlError | undefined = undefined
   /** The connection is gone; nothing runs here any more. */
   lost: SqlError.SqlError | undefined = undefined
+  /** A statement failed in a way that leaves the connection in doubt. */
+  private suspect = false
   readonly streams = new Set<EffectScope.CloseableScope>()
   private busy = false
   private ended = false
@@ -209,6 +211,7 @@ export class Held {
     if (Exit.isSuccess(exit)) return this.done()
     if (mustSettle(exit.cause)) return this.settle()
     const failure = Cause.failureOption(exit.cause)
+    if (failure._tag === "Some" && failure.value.connection !== "usable") this.suspect = true
     if (failure._tag === "Some" && this.inTransaction && this.aborted === undefined && this.connection.transaction === "none") {
       this.aborted = SqlError.make(abortedReason(failure.value))
     }
@@ -240,7 +243,8 @@ export class Held {
     this.given = true
     this.lost ??= SqlError.make(new Reason.ClosedError({ message: "the transaction or session has ended", operation: "execute" }))
     for (const turn of this.queue.splice(0)) turn.resume(false)
-    this.lending.release(this.entry)
+    if (this.suspect && this.connection.transaction === "none") this.lending.distrust(this.entry)
+    else this.lending.release(this.entry)
   }
 }
 

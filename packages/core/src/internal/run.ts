@@ -94,7 +94,7 @@ const runLeased = <A>(
 export const handBack = (lending: Lending<Connection>, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
   if (mustSettle(cause)) return lending.abandon(entry)
   const failure = Cause.failureOption(cause)
-  if (failure._tag === "Some" && failure.value.connection !== "usable") lending.discard(entry, "destroy")
+  if (failure._tag === "Some" && failure.value.connection !== "usable") lending.distrust(entry)
   else lending.release(entry)
 }
 

@@ -46,7 +46,7 @@ export const statements: ReadonlyArray<Case> = [
     title: "random texts, integers and floats come back as they went in",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
-      const texts = fc.sample(fc.string({ unit: "binary", maxLength: 40 }), { numRuns: 300, seed: 7 }).filter((text) => text.isWellFormed())
+      const texts = fc.sample(fc.string({ unit: "binary", maxLength: 40 }), { numRuns: 300, seed: 7 })
       const integers = fc.sample(fc.maxSafeInteger(), { numRuns: 100, seed: 7 })
       const floats = fc.sample(fc.double({ noNaN: true }), { numRuns: 100, seed: 7 })
       for (const text of texts) assert.strictEqual(yield* db<string>`SELECT ${text} AS v`.scalar, text)

@@ -249,9 +249,15 @@ export class Lending<C extends Connection> {
       Effect.timeout(this.settings.cancelTimeout),
       Effect.matchCause({
         onSuccess: () => this.handOver(entry),
-        onFailure: () => this.discard(entry, "destroy")
+        onFailure: () => connection.transaction === "none" ? this.distrust(entry) : this.discard(entry, "destroy")
       })
     )
+  }
+
+  /** Destroys a connection that is not to be trusted, unless the data lives in it: then it is lent again. */
+  distrust(entry: Entry<C>): void {
+    if (this.options.pinned === true && !entry.connection.isClosed) this.handOver(entry)
+    else this.discard(entry, "destroy")
   }
 
   /** Takes back a connection whose statement was interrupted: it is settled first, in the background (law S5). */
