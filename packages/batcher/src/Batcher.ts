@@ -265,6 +265,7 @@ export interface Batcher {
  * @since 0.1.0
  */
 export interface BatcherId {
+  /** Nobody's value has it: the tag stands for itself only. */
   readonly _: unique symbol
 }
 

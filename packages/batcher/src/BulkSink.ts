@@ -65,7 +65,7 @@ export interface Options {
    * load in one transaction, everything or nothing; UnsupportedError where the dialect has no transactions.
    */
   readonly transaction?: "chunk" | "all" | undefined
-  /** Rows per chunk, at least 1, else ConfigError. Memory holds up to three chunks. Default 5,000. */
+  /** Rows per chunk, at least 1, else ConfigError. Memory holds up to three chunks. Default 10,000. */
   readonly chunkSize?: number | undefined
   /**
    * Run after each chunk with the rows written so far; the next chunk waits for it. With `transaction: "all"` they are
@@ -171,7 +171,7 @@ const settingsOf = (options: Options): Checked<Loading.Settings> =>
         onConflict: yield* oneOf("onConflict", options.onConflict, ["error", "ignore", "replace"], "error")
       },
       transaction: yield* oneOf("transaction", options.transaction, ["chunk", "all"], "chunk"),
-      chunkSize: yield* count("chunkSize", options.chunkSize, 5_000),
+      chunkSize: yield* count("chunkSize", options.chunkSize, 10_000),
       onProgress: options.onProgress
     }
   })

@@ -82,10 +82,7 @@ export interface Session extends Constructor {
  * @internal
  */
 export const make = (client: Client): Effect.Effect<Session, SqlError.SqlError, EffectScope.Scope> =>
-  Effect.uninterruptible(Effect.gen(function*() {
-    const scope = yield* open(client)
-    return session(client, scope)
-  }))
+  Effect.map(open(client), (scope) => session(client, scope))
 
 /**
  * Holds a connection until the Effect scope closes: what `session` and `reserve` have in common.

@@ -16,7 +16,7 @@ import * as Reason from "./Reason.js"
  * A failure of Sluice. `reason` says what; `isRetryable`, `connection` and `outcome` answer what to do about it.
  *
  * `catchTag("SqlError", …)` catches it, and `catchReason` only those with a given reason. The driver's own error
- * is in `reason.cause`; it is not enumerable and is printed nowhere.
+ * is in `reason.cause` and not in `cause`: a driver may quote values, and Effect's loggers print what is in `cause`.
  *
  * @example
  * ```ts
@@ -35,8 +35,6 @@ export class SqlError<out R extends Reason.Reason = Reason.Reason> extends Stock
   constructor(options: { readonly reason: R }) {
     super({ message: `${options.reason._tag}: ${options.reason.message}` })
     this.reason = options.reason
-    // The stock class declares `cause`; ours must lead to the driver's error without being printed.
-    Object.defineProperty(this, "cause", { value: options.reason.cause, enumerable: false })
   }
 
   /** Whether the same work may succeed when it is done again. */

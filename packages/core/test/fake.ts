@@ -50,8 +50,7 @@ export const dialect: Dialect.Dialect = {
   lexicon: { ...SqlScript.ansi, dollarQuotes: true, nestedComments: true },
   limits: { maxParameters: 10, maxStatementBytes: 1_000, maxInsertRows: 3 },
   capabilities,
-  leavesState: /lock_me/,
-  raw: (result) => result
+  leavesState: /lock_me/
 }
 
 export const refused = SqlError.make(new Reason.ConnectionError({ message: "connect ECONNREFUSED", operation: "connect", outcome: "not-applied" }))
@@ -112,8 +111,8 @@ export class FakeServer {
   }
 
   database(config: Database.Config = {}): Effect.Effect<Database.Database, SqlError.SqlError, EffectScope.Scope> {
-    return Effect.flatMap(this.pool(config.pool), (write) =>
-      Database.make({ ...config, dialect, pools: { write, read: undefined, session: undefined }, attributes: {} })
+    return Effect.flatMap(Pool.make<Connection>({ name: "fake", connect: this.connect, ...config.pool }), (write) =>
+      Database.make({ ...config, dialect, raw: (result) => result, pools: { write, read: undefined, session: undefined }, attributes: {} })
     ).pipe(Effect.provide(Reactivity.layer))
   }
 }
@@ -124,6 +123,13 @@ export const hold = (pool: Pool.Pool<FakeConnection>) =>
     const scope = yield* EffectScope.make()
     const connection = yield* EffectScope.extend(pool.get, scope)
     return { connection, release: EffectScope.close(scope, Exit.void) }
+  })
+
+/** The reason that an effect must fail with. */
+export const reasonOf = <A, E extends { readonly reason: Reason.Reason }, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Reason.Reason, never, R> =>
+  Effect.matchEffect(effect, {
+    onSuccess: () => Effect.die(new Error("expected a failure")),
+    onFailure: (error) => Effect.succeed(error.reason)
   })
 
 /** One query, as a connection gets it. */

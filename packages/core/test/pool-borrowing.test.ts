@@ -11,10 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
-import type * as Reason from "../src/Reason.js"
-import { accounted, FakeServer, hold, query, refused, wrongPassword } from "./fake.js"
-
-const reasonOf = <A, R>(effect: Effect.Effect<A, { readonly reason: Reason.Reason }, R>) => Effect.map(Effect.flip(effect), (error) => error.reason)
+import { accounted, FakeServer, hold, query, reasonOf, refused, wrongPassword } from "./fake.js"
 
 const settled = TestClock.adjust(0)
 

@@ -4,7 +4,6 @@
  * Over a fake server under TestClock.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,10 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type * as Pool from "../src/Pool.js"
-import type * as Reason from "../src/Reason.js"
-import { accounted, type FakeConnection, FakeServer, hold, query } from "./fake.js"
-
-const reasonOf = <A, R>(effect: Effect.Effect<A, { readonly reason: Reason.Reason }, R>) => Effect.map(Effect.flip(effect), (error) => error.reason)
+import { accounted, type FakeConnection, FakeServer, hold, query, reasonOf } from "./fake.js"
 
 const idOf = (pool: Pool.Pool<FakeConnection>) => pool.use((connection) => Effect.succeed(connection.id))
 
@@ -309,7 +305,8 @@ describe("P7 leaks and closing", () => {
     yield* TestClock.adjust(1)
     assert.strictEqual((yield* Fiber.join(queued))._tag, "ClosedError")
     yield* TestClock.adjust(1_000)
-    yield* Fiber.joinAll([borrower, closing])
+    yield* Fiber.join(borrower)
+    yield* Fiber.join(closing)
   }))
 
   it.scoped("clear drops idle connections at once and lent ones on their return", () => Effect.gen(function*() {

@@ -32,6 +32,7 @@ import type * as Profile from "./Profile.js"
  * @since 0.1.0
  */
 export interface Bench {
+  /** The dialect that is asked. */
   readonly profile: Profile.Profile
   /** A fresh database with an empty table `things`, open until the case has ended. */
   readonly open: (config?: Database.Config) => Effect.Effect<Database.Database, SqlError.SqlError>
@@ -60,9 +61,11 @@ export interface Bench {
  * @since 0.1.0
  */
 export interface Case {
+  /** The law that it belongs to. */
   readonly law: Law.Law
   /** A sentence that a user would recognise. */
   readonly title: string
+  /** What a profile must have; without it the case does not apply. */
   readonly needs?: ReadonlyArray<Profile.Need>
   /** Fails or dies where the promise is not kept. */
   readonly run: (bench: Bench) => Effect.Effect<void, unknown, Scope.Scope>

@@ -19,7 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { capabilities } from "./capabilities.js"
 import * as Case from "./Case.js"
-import { accounted, fails } from "./internal/asking.js"
+import { accounted, fails, ids } from "./internal/asking.js"
 import { laws } from "./Law.js"
 import type * as Profile from "./Profile.js"
 import { cases } from "./suites/all.js"
@@ -43,6 +43,7 @@ import { cases } from "./suites/all.js"
  * @since 0.1.0
  */
 export interface Options {
+  /** The dialect, and the way in which it is run. */
   readonly profile: Profile.Profile
   /** A database that is fresh and empty each time the layer is built. */
   readonly layer: (config: Database.Config) => Layer.Layer<Database.DatabaseId | SqlClient.SqlClient, SqlError.SqlError>
@@ -76,7 +77,7 @@ export interface Options {
 export const conformance = (name: string, options: Options): void => {
   const { profile } = options
   const applying = cases.filter((one) => Case.exemption(one, profile) === undefined)
-  describe(name, () => {
+  describe(`${name}`, () => {
     it.scopedLive("claims the capabilities that the suite's table has for it", () =>
       Effect.map(Layer.build(options.layer({})), (context) => {
         assert.deepStrictEqual(Context.get(context, Database.Database).dialect.capabilities, capabilities[profile.dialect])
@@ -108,6 +109,9 @@ const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
         Effect.gen(function*() {
           const db = Context.get(yield* Scope.extend(bench.build(config), outer), Database.Database)
           yield* db.unsafe(profile.sql.things)
+          // Warm and quiet, so that a case which waits for a lease sees its own.
+          yield* ids(db)
+          yield* accounted(db)
           opened.push(db)
           return db
         })

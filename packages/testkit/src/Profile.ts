@@ -35,12 +35,15 @@ export interface Texts {
   readonly endless: string
   /** Five rows, then a failure while the sixth is made. */
   readonly failsAfterFive: string
+  /** A statement with one parameter, a text, whose failure the server words with that text in it. */
+  readonly quotesValue: string | undefined
   /** A text that does not parse. */
   readonly syntaxError: string
   /** Makes a temporary table `passing`. */
   readonly temporary: string
   /** A session's setting: the text that changes it, and the query that reads it as one value. */
   readonly setting: { readonly change: string; readonly read: string }
+  /** The text that begins a transaction. */
   readonly begin: string
   /** A statement after which the server has rolled the whole transaction back by itself, with a failure; `things` has a row 1. */
   readonly endsTransaction: string | undefined
@@ -64,12 +67,15 @@ export interface Texts {
  * @since 0.1.0
  */
 export interface RoundTrip {
+  /** What the value is, in words. */
   readonly title: string
   /** The column's type. */
   readonly type: string
+  /** What goes in as a parameter. */
   readonly value: unknown
   /** What comes back, where the dialect has another form for it. */
   readonly expected?: unknown
+  /** The type of integers that the value is read with; default is the database's. */
   readonly integers?: "number" | "bigint"
 }
 
@@ -122,8 +128,11 @@ export interface Profile {
   readonly name: string
   /** The row of `capabilities` that it must fulfil. */
   readonly dialect: string
+  /** The needs of cases that it fulfils. */
   readonly has: ReadonlySet<Need>
+  /** Its SQL for named things. */
   readonly sql: Texts
+  /** The values that must come back as they went in (law Q1). */
   readonly values: ReadonlyArray<RoundTrip>
   /** Types of columns that must hold a NULL. */
   readonly types: ReadonlyArray<string>

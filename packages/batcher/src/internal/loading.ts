@@ -154,7 +154,7 @@ export class Loading {
       if (this.fiber.unsafePoll() !== null) return this.ended
       const { chunkSize, target } = this.settings
       for (let i = from; i < rows.length; i++) {
-        const values = valuesOf(rows[i] as object, target.columns, this.taken)
+        const values = valuesOf(rows[i], target.columns, this.taken)
         if (values instanceof SqlError.SqlError) return this.refuse(values)
         this.gathered.push(values)
         this.taken++

@@ -84,6 +84,15 @@ export const currentScope = (client: Client, context: Context.Context<never>): S
   return context.unsafeMap.get(client.tag.key) as Scope | undefined
 }
 
+/**
+ * The scope on which a statement runs: the fiber's; for a statement of a session that session's, or what is open inside
+ * of it.
+ */
+export const scopeFor = (client: Client, context: Context.Context<never>, own: Scope | undefined): Scope | undefined => {
+  const current = currentScope(client, context)
+  return own === undefined || current?.held === own.held ? current : own
+}
+
 /** A context in which this database's statements, and stock code, find the scope. */
 export const provideScope = (
   client: Client,

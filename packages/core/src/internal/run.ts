@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import type { Connection, Query, Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
-import { type Client, currentScope, poolOf } from "./client.js"
+import { type Client, poolOf, scopeFor } from "./client.js"
 import { mustSettle } from "./held.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
@@ -108,7 +108,7 @@ export const openRows = (
   own: OwnScope | undefined
 ): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => {
-    const scope = own ?? currentScope(client, fiber.currentContext)
+    const scope = scopeFor(client, fiber.currentContext, own)
     return scope === undefined ? openLeased(client, prepared) : openHeld(client, scope, prepared)
   })
 
@@ -142,24 +142,26 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
   )
 
 const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
-  Effect.uninterruptible(Effect.gen(function*() {
-    const { held } = scope
-    const refusal = besideStream(client, scope)
-    if (refusal !== undefined) return yield* Effect.fail(refusal)
-    if (prepared.leavesState) held.entry.dirty = true
-    const outer = yield* Effect.scope
-    const inner = yield* Scope.make()
-    held.streams.add(inner)
-    const close = Effect.suspend(() =>
-      held.streams.delete(inner) ? Effect.ignore(held.run(scope, () => Scope.close(inner, Exit.void))) : Effect.void
-    )
-    yield* Scope.addFinalizerExit(outer, (exit) =>
-      Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
-    const rows = yield* Effect.interruptible(
-      held.run(scope, held.begun((connection) => Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)))
-    )
-    return { columns: rows.columns, next: held.run(scope, () => rows.next) }
-  }))
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const { held } = scope
+      const refusal = besideStream(client, scope)
+      if (refusal !== undefined) return yield* Effect.fail(refusal)
+      if (prepared.leavesState) held.entry.dirty = true
+      const outer = yield* Effect.scope
+      const inner = yield* Scope.make()
+      held.streams.add(inner)
+      const close = Effect.suspend(() =>
+        held.streams.delete(inner) ? Effect.ignore(held.run(scope, () => Scope.close(inner, Exit.void))) : Effect.void
+      )
+      yield* Scope.addFinalizerExit(outer, (exit) =>
+        Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
+      const open = (connection: Connection) =>
+        Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)
+      const rows = yield* held.runWith(restore, scope, held.begun(open))
+      return { columns: rows.columns, next: held.run(scope, () => rows.next) }
+    })
+  )
 
 // Law S4: what cannot run beside an open stream is refused at once; waiting for it would be a deadlock.
 const besideStream = (client: Client, scope: OwnScope): SqlError.SqlError | undefined =>

@@ -13,6 +13,7 @@ import * as Effectable from "effect/Effectable"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Scope as EffectScope } from "effect/Scope"
@@ -25,7 +26,7 @@ import * as SqlError from "../SqlError.js"
 import * as SqlScript from "../SqlScript.js"
 import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
-import { type Client, currentScope, type Shape } from "./client.js"
+import { type Client, scopeFor, type Shape } from "./client.js"
 import { mapNow } from "./held.js"
 import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
@@ -176,6 +177,10 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return { _id: "@sluice/core/Statement", ...(Either.isRight(compiled) ? { sql: compiled.right.sql, params: compiled.right.params.length } : {}) }
   }
 
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
   // ---- from text to query ----
 
   private compiled(transform: boolean): Either.Either<Sql.Compiled, SqlError.SqlError> {
@@ -253,7 +258,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
         const prepared = self.prepared(mode, fiber.currentContext)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         const { query } = prepared.right
-        return runIn(self.client, self.scope ?? currentScope(self.client, fiber.currentContext), prepared.right, (connection) =>
+        return runIn(self.client, scopeFor(self.client, fiber.currentContext, self.scope), prepared.right, (connection) =>
           mapNow(send(connection, query), project))
       })
     )
@@ -305,13 +310,17 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   private mismatch(expected: string, found: number): Effect.Effect<never, SqlError.SqlError> {
-    const sql = this.compiled(true)
+    const compiled = this.compiled(true)
+    if (Either.isLeft(compiled)) return Effect.fail(compiled.left)
+    const { sql } = compiled.right
     return SqlError.fail(
       new Reason.ResultError({
         message: `expected ${expected}, found ${found} ${found === 1 ? "row" : "rows"}`,
         expected,
         found,
-        statement: Either.isRight(sql) ? sql.right.sql : undefined
+        // A statement that writes did so: only its rows are not what was asked for.
+        outcome: classify(this.client, sql).readOnly ? "not-applied" : "applied",
+        statement: sql
       })
     )
   }

@@ -17,7 +17,7 @@ import * as Retry from "../Retry.js"
 import * as SqlError from "../SqlError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { Options, Transaction } from "../Transaction.js"
-import { type Client, currentScope, provideScope } from "./client.js"
+import { type Client, provideScope, scopeFor } from "./client.js"
 import { Held, mapNow } from "./held.js"
 import { millis } from "../Options.js"
 import { Scope } from "./scope.js"
@@ -29,7 +29,7 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 export const transaction = (client: Client, options: Options, own: Scope | undefined) =>
 <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
   Telemetry.transactionSpan(client, Effect.withFiberRuntime<A, E | SqlError.SqlError, R>((fiber) => {
-    const scope = own ?? currentScope(client, fiber.currentContext)
+    const scope = scopeFor(client, fiber.currentContext, own)
     const problem = check(client.dialect, options, scope)
     if (problem !== undefined) return SqlError.fail(problem)
     const timeout = millis("transaction.timeout", options.timeout, Number.POSITIVE_INFINITY)
@@ -122,10 +122,11 @@ export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
   Effect.uninterruptible(Effect.suspend(() => {
     const { held, parent } = scope
     if (scope.kind === "savepoint") {
-      return held.run(scope, (connection) => mapNow(connection.release(scope.name), () => {
+      const sent = held.run(scope, (connection) => mapNow(connection.release(scope.name), () => {
         parent?.afterCommit.push(...scope.afterCommit)
         scope.leave("committed")
       }))
+      return Effect.catchAll(sent, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
     }
     const sent = held.run(scope, () => Effect.map(held.end("commit"), () => scope.leave("committed")))
     return Effect.matchEffect(sent, {

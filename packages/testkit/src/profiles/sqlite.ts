@@ -19,6 +19,7 @@ const sql: Profile.Texts = {
   rows: (n) => `${counting(`LIMIT ${n}`)} SELECT i FROM n`,
   endless: `${counting("")} SELECT i FROM n WHERE i % 10000 = 0`,
   failsAfterFive: `${counting("LIMIT 10")} SELECT CASE i WHEN 6 THEN abs(-9223372036854775807 - 1) ELSE i END AS i FROM n`,
+  quotesValue: "SELECT json_extract('{}', ?)",
   syntaxError: "SELEC 1",
   temporary: "CREATE TEMPORARY TABLE passing (a INTEGER)",
   setting: { change: "PRAGMA recursive_triggers = ON", read: "PRAGMA recursive_triggers" },

@@ -2,9 +2,16 @@
  * All cases of the suite, in the order of the laws.
  */
 import type { Case } from "../Case.js"
+import { batches } from "./batches.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { pool } from "./pool.js"
+import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
+import { streams } from "./streams.js"
+import { transactions } from "./transactions.js"
+import { verbs } from "./verbs.js"
 
-export const cases: ReadonlyArray<Case> = [...errors, ...statements, ...pool, ...interruption]
+export const cases: ReadonlyArray<Case> = [
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...verbs, ...sessions
+]

@@ -28,7 +28,7 @@ const printed = (error: unknown): string =>
     inspect({ nested: [error] }, { depth: null }),
     inspect(Exit.fail(error), { depth: null }),
     JSON.stringify(Exit.fail(error)),
-    Cause.pretty(Cause.fail(error), { renderErrorCause: true }),
+    Cause.pretty(Cause.fail(error)),
     inspect(Cause.fail(error), { depth: null }),
     error instanceof Error ? error.stack : ""
   ].join("\n")
@@ -235,6 +235,19 @@ export const errors: ReadonlyArray<Case> = [
       showsNothing(yield* failure(db.executeMany("INSERT INTO things (id, name) VALUES (:id, :name)", [{ id: 3, name: secret }])))
       showsNothing(yield* failure(db.transaction(add(db, 2, secret))))
       showsNothing(yield* failure(db`SELECT name FROM things WHERE name = ${secret} AND 1 = 0`.one))
+    })
+  },
+  {
+    law: "E4",
+    title: "where the server itself quotes a value, neither the error nor Effect's loggers show it",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const { quotesValue } = bench.profile.sql
+      if (quotesValue === undefined) return
+      const error = yield* failure(db.unsafe(quotesValue, [secret]))
+      showsNothing(error)
+      assert.include(inspect(error.reason.cause, { showHidden: true }), secret, "the driver's own error is within reach")
+      assert.notInclude(Cause.pretty(Cause.fail(error), { renderErrorCause: true }), secret)
     })
   },
   {

@@ -76,7 +76,7 @@ export const pool: ReadonlyArray<Case> = [
         const session = yield* db.session
         most = Math.max(most, ++open)
         yield* session`SELECT 1`
-        yield* Effect.sleep(2)
+        yield* Effect.sleep(40)
         const stats = yield* db.pool.stats
         assert.isAtMost(stats.size, stats.max)
         open--

@@ -325,11 +325,24 @@ export class Lending<C extends Connection> {
     return Effect.suspend(() => {
       this.fork(housekeeping(this))
       if (this.settings.lazy) return Effect.void
-      this.opening.onDemand()
-      return Effect.uninterruptibleMask((restore) => Effect.map(this.acquire(restore), (entry) => this.release(entry))).pipe(
+      return this.first.pipe(
         // Who builds the layer wants to read why connecting failed, not that it failed for thirty seconds.
         Effect.mapError((error) => error.reason._tag === "PoolTimeoutError" ? this.opening.lastFailure ?? error : error)
       )
+    })
+  }
+
+  // Waits for the first connection without borrowing it: a borrowed one would be missing among the idle ones.
+  private get first(): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      const waiter = new Waiter<C>(this.now + this.settings.acquireTimeout, () => {
+        if (waiter.entry !== undefined) this.release(waiter.entry)
+        resume(waiter.entry === undefined ? Effect.fail(this.failures.get(waiter) ?? this.closedError()) : Effect.void)
+      })
+      this.state.wait(waiter, false)
+      this.watchDeadlines()
+      this.opening.onDemand()
+      return Effect.sync(() => this.state.leave(waiter))
     })
   }
 

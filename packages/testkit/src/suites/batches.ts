@@ -1,0 +1,207 @@
+/**
+ * Cases of the laws B1, B4 and B6, over the batcher. Merging, dead letters and the spool come with a later issue.
+ */
+import { assert } from "@effect/vitest"
+import * as Batcher from "@sluice/batcher/Batcher"
+import * as BatchError from "@sluice/batcher/BatchError"
+import * as BulkSink from "@sluice/batcher/BulkSink"
+import * as Database from "@sluice/core/Database"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Case } from "../Case.js"
+import { add, eventually, ids, misuse, within } from "../internal/asking.js"
+
+const insert = (db: Database.Database, id: number) => db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+
+/** A batcher over a database, in a scope of its own. */
+const batcher = (db: Database.Database, options: Batcher.Options) => Batcher.make(options).pipe(Effect.provideService(Database.Database, db))
+
+export const batches: ReadonlyArray<Case> = [
+  {
+    law: "B1",
+    title: "everything that was added is applied once, in order, and reported",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* db`CREATE TABLE log (at INTEGER PRIMARY KEY, what INTEGER)`
+      yield* Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, { maxStatements: 7 })
+        for (const n of range(1, 100)) yield* batch.add(db`INSERT INTO log (what) VALUES (${n})`)
+        yield* batch.flush()
+        const report = yield* batch.report
+        assert.deepStrictEqual([report.statements, report.sent, report.batches], [100, 100, 15])
+      }))
+      assert.deepStrictEqual(yield* db`SELECT what FROM log ORDER BY at`.column("what"), range(1, 100))
+    })
+  },
+  {
+    law: "B1",
+    title: "what was added is flushed when the scope closes",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => Effect.forEach(range(1, 20), (n) => batch.add(insert(db, n)))))
+      assert.deepStrictEqual(yield* ids(db), range(1, 20))
+    })
+  },
+  {
+    law: "B1",
+    title: "after a failure nothing later is sent, and all that was not applied is reported back",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 5)
+      const left: Array<Batcher.LeftStatement> = []
+      const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, {
+          maxStatements: 3,
+          onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements))
+        })
+        return yield* batch.process(range(1, 9).map((n) => insert(db, n)))
+      })))
+      assert.isTrue(Exit.isFailure(exit))
+      // The first batch is applied, the second one is not, not a part of it, and nothing after it.
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3, 5])
+      assert.isTrue(left.every((statement) => statement.outcome === "not-applied"))
+    })
+  },
+  {
+    law: "B1",
+    title: "a failed batch tells the statement, the counts and the reason",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 2)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, { onLeft: () => Effect.void })
+        yield* Effect.forEach([1, 2, 3], (n) => batch.add(insert(db, n)))
+        const error = yield* Effect.flip(batch.flush())
+        assert.isTrue(BatchError.isBatchError(error))
+        if (!BatchError.isBatchError(error)) return
+        assert.deepStrictEqual([error.error.reason._tag, error.failed?.index, error.outcome], ["UniqueViolation", 1, "not-applied"])
+        assert.deepStrictEqual(error.counts, { applied: 0, notApplied: 3, unknown: 0 })
+        assert.notInclude(JSON.stringify(error), "n2")
+      }))
+      assert.deepStrictEqual(yield* ids(db), [2])
+    })
+  },
+  {
+    law: "B1",
+    title: "an interrupted scope reports what was left, and sends none of it",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const left: Array<number> = []
+      const scope = yield* Scope.make()
+      const batch = yield* Scope.extend(batcher(db, { onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index))) }), scope)
+      yield* batch.add(insert(db, 1))
+      yield* batch.add(insert(db, 2))
+      yield* Scope.close(scope, Exit.interrupt(yield* Effect.fiberId))
+      assert.deepStrictEqual(left, [0, 1])
+      assert.deepStrictEqual(yield* ids(db), [])
+    })
+  },
+  {
+    law: "B1",
+    title: "a bulk load writes every row once; a failing chunk leaves those before it and nothing of its own",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const rows = (from: number, to: number) => Stream.fromIterable(range(from, to).map((n) => [n, `n${n}`] as const))
+      const load = (from: number, to: number, transaction: "chunk" | "all") =>
+        BulkSink.load(rows(from, to), { table: "things", columns: ["id", "name"], chunkSize: 100, transaction }).pipe(
+          Effect.provideService(Database.Database, db)
+        )
+      const report = yield* load(1, 950, "chunk")
+      assert.deepStrictEqual([report.rows, report.rejected, report.chunks], [950, 0, 10])
+      assert.deepStrictEqual(yield* ids(db), range(1, 950))
+      yield* db`DELETE FROM things WHERE id <> 250`
+      yield* Effect.flip(load(1, 950, "all"))
+      assert.deepStrictEqual(yield* ids(db), [250])
+      yield* Effect.flip(load(1, 950, "chunk"))
+      assert.deepStrictEqual(yield* ids(db), [...range(1, 200), 250])
+    })
+  },
+  {
+    law: "B4",
+    title: "a full buffer suspends its producers until it is sent, and loses nobody",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const gate = yield* Deferred.make<void>()
+      const held = yield* Deferred.make<void>()
+      const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
+      yield* Deferred.await(held)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, { maxStatements: 10 })
+        const producer = yield* Effect.fork(Effect.forEach(range(1, 500), (n) => batch.add(insert(db, n)), { discard: true }))
+        yield* eventually(Effect.map(batch.state, (state) => state.waiting === 1), "the producer's suspension")
+        yield* Effect.sleep(50)
+        const { pending, sending } = yield* batch.state
+        assert.isBelow(pending + sending, 100, "what is in memory is bounded")
+        assert.isNull(producer.unsafePoll())
+        yield* Deferred.succeed(gate, undefined)
+        yield* within(Fiber.join(producer), 10_000, "the producer")
+        yield* batch.flush()
+      }))
+      yield* Fiber.join(writer)
+      assert.deepStrictEqual(yield* ids(db), range(1, 500))
+    })
+  },
+  {
+    law: "B4",
+    title: "a suspended producer can be interrupted, and has added nothing",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const gate = yield* Deferred.make<void>()
+      const held = yield* Deferred.make<void>()
+      const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
+      yield* Deferred.await(held)
+      const added: Array<number> = []
+      yield* Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, { maxStatements: 2 })
+        const producer = yield* Effect.fork(Effect.forEach(range(1, 50), (n) => Effect.tap(batch.add(insert(db, n)), () => Effect.sync(() => added.push(n))), { discard: true }))
+        yield* eventually(Effect.map(batch.state, (state) => state.waiting === 1), "the producer's suspension")
+        yield* within(Fiber.interrupt(producer), 1_000, "the interruption")
+        yield* Deferred.succeed(gate, undefined)
+        yield* batch.flush()
+      }))
+      yield* Fiber.join(writer)
+      assert.deepStrictEqual(yield* ids(db), added)
+    })
+  },
+  {
+    law: "B6",
+    title: "no batch is above maxBytes or maxStatements, whichever is met first",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      for (const [maxBytes, maxStatements, least] of [[1_000, 1_000, 10], [1_000_000, 4, 25], [600, 3, 34]] as const) {
+        yield* db`DELETE FROM things`
+        const report = yield* Effect.scoped(Effect.flatMap(batcher(db, { maxBytes, maxStatements }), (batch) =>
+          batch.process(range(1, 100).map((n) => db`INSERT INTO things (id, name) VALUES (${n}, ${`${n}${"é".repeat(50)}`})`))))
+        assert.strictEqual(report.sent, 100)
+        assert.isAtLeast(report.batches, least)
+        assert.isAtMost(report.bytes / report.batches, maxBytes)
+        assert.strictEqual((yield* ids(db)).length, 100)
+      }
+    })
+  },
+  {
+    law: "B6",
+    title: "a statement above the server's own limit, and limits that cannot work, are refused before anything is sent",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      for (const options of [{ maxStatements: 0 }, { maxBytes: -1 }, { linger: -5 }, { inFlight: 2 }]) {
+        yield* misuse(Effect.scoped(batcher(db, options)), "ConfigError")
+      }
+      const { maxParameters } = db.dialect.limits
+      if (!Number.isFinite(maxParameters)) return
+      yield* Effect.scoped(Effect.gen(function*() {
+        const batch = yield* batcher(db, {})
+        yield* batch.add(insert(db, 1))
+        yield* misuse(batch.add(db`DELETE FROM things WHERE id IN ${db.in(range(0, maxParameters))}`), "LimitError")
+        yield* batch.flush()
+      }))
+      assert.deepStrictEqual(yield* ids(db), [1])
+    })
+  }
+]

@@ -1,0 +1,112 @@
+/**
+ * Cases of the laws S1 and S4: rows on demand, and streams inside transactions.
+ */
+import { assert } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Case } from "../Case.js"
+import { add, fails, ids, within } from "../internal/asking.js"
+
+export const streams: ReadonlyArray<Case> = [
+  {
+    law: "S1",
+    title: "every row arrives once and in order, in chunks of fetchSize",
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      for (const [n, fetchSize] of [[0, 10], [1, 10], [9, 10], [10, 10], [11, 10], [2_500, 1_000]] as const) {
+        const stream = db.unsafe<{ i: number }>(bench.profile.sql.rows(Math.max(n, 1))).with({ fetchSize }).stream
+        const limited = n === 0 ? db<{ i: number }>`SELECT id AS i FROM things WHERE 1 = 0`.stream : stream
+        const chunks = Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.chunks(limited)))
+        assert.deepStrictEqual(chunks.flatMap((chunk) => [...chunk].map(({ i }) => i)), Array.from({ length: n }, (_, i) => i + 1))
+        assert.isTrue(chunks.every((chunk) => chunk.length <= fetchSize))
+      }
+    })
+  },
+  {
+    law: "S1",
+    title: "memory does not grow with the result",
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      let rows = 0
+      let most = 0
+      const start = process.memoryUsage().heapUsed
+      yield* Stream.runForEachChunk(db.unsafe<{ i: number }>(bench.profile.sql.rows(600_000)).stream, (chunk) => Effect.sync(() => {
+        rows += chunk.length
+        most = Math.max(most, process.memoryUsage().heapUsed - start)
+      }))
+      assert.strictEqual(rows, 600_000)
+      // Gathered, these rows take more than 40 MB as objects and their chunks.
+      assert.isBelow(most, 40_000_000)
+    })
+  },
+  {
+    law: "S1",
+    title: "a consumer that pauses still gets every row",
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const rows = db.unsafe<{ i: number }>(bench.profile.sql.rows(50)).with({ fetchSize: 10 }).stream.pipe(
+        Stream.tap(({ i }) => i % 10 === 0 ? Effect.sleep(120) : Effect.void),
+        Stream.runFold(0, (sum, { i }) => sum + i)
+      )
+      assert.strictEqual(yield* rows, 1_275)
+    })
+  },
+  {
+    law: "S1",
+    title: "a stream may be run twice, and two at once",
+    needs: ["streaming", "concurrent"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const sum = Stream.runFold(db.unsafe<{ i: number }>(bench.profile.sql.rows(3_000)).stream, 0, (sum, { i }) => sum + i)
+      assert.deepStrictEqual(yield* Effect.all([sum, sum, sum], { concurrency: 2 }), [4_501_500, 4_501_500, 4_501_500])
+    })
+  },
+  {
+    law: "S4",
+    title: "a statement per row of a stream in one transaction: both work",
+    needs: ["streaming", "statementsBesideStream"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const work = db.transaction(
+        db.unsafe<{ i: number }>(bench.profile.sql.rows(300)).with({ fetchSize: 20 }).stream.pipe(
+          Stream.mapEffect(({ i }) => add(db, i)),
+          Stream.runDrain
+        )
+      )
+      yield* within(work, 15_000, "the transaction")
+      assert.strictEqual((yield* ids(db)).length, 300)
+    })
+  },
+  {
+    law: "S4",
+    title: "two streams and statements in one session",
+    needs: ["streaming", "statementsBesideStream", "sessions"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const session = yield* db.session
+      const one = session.unsafe<{ i: number }>(bench.profile.sql.rows(100)).with({ fetchSize: 7 }).stream
+      const two = session.unsafe<{ i: number }>(bench.profile.sql.rows(100)).with({ fetchSize: 9 }).stream
+      const pairs = Stream.zip(one, two).pipe(Stream.tap(() => session`SELECT 1`), Stream.runCount)
+      assert.strictEqual(yield* within(pairs, 15_000, "the streams"), 100)
+    })
+  },
+  {
+    law: "S4",
+    title: "a stream that outlives its transaction fails typed, and its connection is free",
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const cursor = yield* db.transaction(db.unsafe<{ i: number }>(bench.profile.sql.rows(5_000)).with({ fetchSize: 10 }).cursor)
+        const failed = yield* Effect.either(cursor.fetchAll)
+        assert.strictEqual(failed._tag, "Left")
+      }))
+      yield* add(db, 1)
+      yield* fails(db.transaction(Effect.zipRight(db`SELECT 1`, add(db, 1))), "UniqueViolation")
+    })
+  }
+]

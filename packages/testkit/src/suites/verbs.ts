@@ -1,0 +1,256 @@
+/**
+ * Cases of V1, V2 and V5: what a statement answers, verbs of more than one statement, and the stock client.
+ */
+import { assert } from "@effect/vitest"
+import * as StockClient from "@effect/sql/SqlClient"
+import * as SqlResolver from "@effect/sql/SqlResolver"
+import * as Database from "@sluice/core/Database"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Case } from "../Case.js"
+import { add, failure, fails, ids, misuse } from "../internal/asking.js"
+
+export const verbs: ReadonlyArray<Case> = [
+  {
+    law: "V1",
+    title: "first, one, scalar, scalarOption and column, with and without rows",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const all = db<{ id: number; name: string }>`SELECT id, name FROM things ORDER BY id`
+      assert.deepStrictEqual(yield* all, [])
+      assert.deepStrictEqual(yield* all.first, Option.none())
+      assert.deepStrictEqual(yield* all.scalarOption, Option.none())
+      assert.deepStrictEqual(yield* all.column("name"), [])
+      for (const effect of [all.one, all.scalar]) {
+        const reason = yield* misuse(effect as typeof all.one, "ResultError")
+        assert.strictEqual(reason.found, 0)
+        assert.match(reason.expected, /one row/)
+      }
+      yield* add(db, 1, "a")
+      assert.deepStrictEqual(yield* all.one, { id: 1, name: "a" })
+      yield* add(db, 2, "b")
+      assert.deepStrictEqual(yield* all.first, Option.some({ id: 1, name: "a" }))
+      assert.strictEqual(yield* all.scalar, 1)
+      assert.deepStrictEqual(yield* all.scalarOption, Option.some(1))
+      assert.deepStrictEqual(yield* all.column("name"), ["a", "b"])
+      assert.deepStrictEqual(yield* all.values, [[1, "a"], [2, "b"]])
+      assert.deepStrictEqual(yield* all.unprepared, [{ id: 1, name: "a" }, { id: 2, name: "b" }])
+      assert.strictEqual((yield* misuse(all.one, "ResultError")).found, 2)
+      assert.include((yield* misuse(all.column("none" as "id"), "ResultError")).message, "none")
+    })
+  },
+  {
+    law: "V1",
+    title: "scalar and scalarOption of a NULL are null, and no missing row",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      assert.strictEqual(yield* db`SELECT NULL AS a`.scalar, null)
+      assert.deepStrictEqual(yield* db`SELECT NULL AS a`.scalarOption, Option.some(null))
+    })
+  },
+  {
+    law: "V1",
+    title: "run and result tell what a statement changed, and result its columns for no row, too",
+    needs: ["lastInsertId"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      assert.deepStrictEqual(yield* db`INSERT INTO things (name) VALUES ('a')`.run, { rowsAffected: 1, lastInsertId: 1 })
+      assert.deepStrictEqual(yield* db`INSERT INTO things (name) VALUES ('b'), ('c')`.run, { rowsAffected: 2, lastInsertId: 3 })
+      assert.strictEqual((yield* db`UPDATE things SET amount = 1`.run).rowsAffected, 3)
+      assert.strictEqual((yield* db`DELETE FROM things WHERE id = 99`.run).rowsAffected, 0)
+      const result = yield* db`SELECT id, name AS label, 1 + 1 AS two FROM things WHERE 1 = 0`.result
+      assert.deepStrictEqual(result.columns.map((column) => column.name), ["id", "label", "two"])
+      assert.deepStrictEqual([result.rows.length, result.rowsAffected], [0, 0])
+      assert.isString(result.columns[0]?.type)
+      assert.strictEqual((yield* db`SELECT 1 AS a`.results).length, 1)
+    })
+  },
+  {
+    law: "V1",
+    title: "two columns of one name: values keep both, rows take the last, or are refused",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const twins = db`SELECT 1 AS a, 2 AS a`
+      assert.deepStrictEqual(yield* twins.values, [[1, 2]])
+      assert.deepStrictEqual(yield* twins, [{ a: 2 }])
+      yield* misuse(twins.with({ duplicates: "error" }), "ResultError")
+      assert.deepStrictEqual(yield* twins.with({ duplicates: "error" }).values, [[1, 2]])
+      const strict = yield* bench.open({ duplicates: "error" })
+      yield* misuse(strict`SELECT 1 AS a, 2 AS a`, "ResultError")
+    })
+  },
+  {
+    law: "V1",
+    title: "a cursor has one position, None and [] at the end, and ClosedError after its scope",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const query = db.unsafe<{ i: number }>(bench.profile.sql.rows(25)).with({ fetchSize: 4 })
+      const leaked = yield* Effect.scoped(Effect.gen(function*() {
+        const cursor = yield* query.cursor
+        assert.deepStrictEqual(cursor.columns.map((column) => column.name), ["i"])
+        assert.deepStrictEqual(yield* cursor.fetchOne, Option.some({ i: 1 }))
+        assert.deepStrictEqual((yield* cursor.fetchMany(3)).map(({ i }) => i), [2, 3, 4])
+        assert.strictEqual((yield* cursor.fetchMany()).length, 1)
+        const [a, b] = yield* Effect.all([cursor.fetchMany(5), cursor.fetchMany(5)], { concurrency: 2 })
+        assert.deepStrictEqual([...a, ...b].map(({ i }) => i).toSorted((x, y) => x - y), [6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+        for (const n of [0, -1, 1.5, Number.NaN]) yield* misuse(cursor.fetchMany(n), "ConfigError")
+        assert.strictEqual((yield* cursor.fetchAll).length, 10)
+        assert.deepStrictEqual(yield* cursor.fetchOne, Option.none())
+        assert.deepStrictEqual(yield* cursor.fetchMany(3), [])
+        assert.deepStrictEqual(yield* cursor.fetchAll, [])
+        return cursor
+      }))
+      yield* misuse(leaked.fetchOne, "ClosedError")
+    })
+  },
+  {
+    law: "V2",
+    title: "executeMany sums what was affected, is atomic, and sends nothing for no row",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const insert = "INSERT INTO things (id, name) VALUES (:id, :name)"
+      const { acquired } = yield* db.pool.stats
+      assert.strictEqual((yield* db.executeMany(insert, [])).rowsAffected, 0)
+      assert.strictEqual((yield* db.pool.stats).acquired, acquired, "no connection was asked for")
+      const rows = Array.from({ length: 500 }, (_, n) => ({ id: n + 1, name: `n${n}` }))
+      assert.strictEqual((yield* db.executeMany(insert, rows)).rowsAffected, 500)
+      assert.strictEqual((yield* db.executeMany(db`UPDATE things SET amount = ${1} WHERE id < ${2}`.compile()[0], [[7, 11], [8, 3]])).rowsAffected, 12)
+      yield* fails(db.executeMany(insert, [{ id: 501, name: "new" }, { id: 1, name: "again" }]), "UniqueViolation")
+      assert.strictEqual((yield* ids(db)).length, 500)
+    })
+  },
+  {
+    law: "V2",
+    title: "a ragged row of executeMany is refused with its index, before anything is sent",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const positional = db`INSERT INTO things (id, name) VALUES (${1}, ${2})`.compile()[0]
+      assert.include((yield* misuse(db.executeMany(positional, [[1, "a"], [2, "b"], [3]]), "ConfigError")).message, "[2]")
+      assert.include((yield* misuse(db.executeMany("INSERT INTO things (id, name) VALUES (:id, :name)", [{ id: 1, name: "a" }, { id: 2 }]), "ConfigError")).message, "[1]")
+      assert.deepStrictEqual(yield* ids(db), [])
+    })
+  },
+  {
+    law: "V2",
+    title: "batch answers with a result each, and is atomic unless it is told otherwise",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const insert = (id: number) => db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`
+      assert.deepStrictEqual(yield* db.batch([]), [])
+      const results = yield* db.batch([insert(1), insert(2), db`SELECT id FROM things ORDER BY id`])
+      assert.deepStrictEqual(results.map((result) => result.rowsAffected), [1, 1, 0])
+      assert.deepStrictEqual(results[2]?.rows, [{ id: 1 }, { id: 2 }])
+      yield* fails(db.batch([insert(3), insert(1), insert(4)]), "UniqueViolation")
+      assert.deepStrictEqual(yield* ids(db), [1, 2])
+      yield* fails(db.batch([insert(3), insert(1), insert(4)], { atomic: false }), "UniqueViolation")
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3])
+    })
+  },
+  {
+    law: "V2",
+    title: "a script's statements run in order on one connection; quotes, comments and triggers split nothing",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      assert.strictEqual((yield* db.script(bench.profile.sql.script)).length, 3)
+      assert.includeMembers([...(yield* ids(db))], [1, 2])
+      assert.strictEqual(yield* db<string>`SELECT name FROM things WHERE id = 1`.scalar, "a;b")
+      assert.deepStrictEqual(yield* db.script("  -- nothing\n ; ;"), [])
+      yield* db.script("BEGIN; DELETE FROM things; COMMIT")
+      assert.deepStrictEqual(yield* ids(db), [])
+    })
+  },
+  {
+    law: "V2",
+    title: "a script stops at its first failure, which tells the statement and the line; its open transaction is rolled back",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const insert = (id: number) => `INSERT INTO things (id, name) VALUES (${id}, 'n${id}')`
+      const reason = yield* fails(db.script(`${insert(1)};\n\n${insert(1)};\n${insert(2)}`), "UniqueViolation")
+      assert.match(reason.message, /statement 2 .*line 3/)
+      assert.deepStrictEqual(yield* ids(db), [1])
+      yield* failure(db.script(`BEGIN; ${insert(5)}; ${insert(1)}; COMMIT`))
+      assert.deepStrictEqual(yield* ids(db), [1])
+      assert.match((yield* fails(db.script(`${insert(7)};\nSELECT 'open`), "SqlSyntaxError")).message, /line 2/)
+      assert.deepStrictEqual(yield* ids(db), [1], "nothing of it was sent")
+    })
+  },
+  {
+    law: "V2",
+    title: "describe tells the columns of a statement without running it",
+    needs: ["describe", "returning"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const columns = yield* db.describe(db`INSERT INTO things (id, name) VALUES (1, 'a') RETURNING id, name AS label`)
+      assert.deepStrictEqual(columns.map((column) => column.name), ["id", "label"])
+      assert.deepStrictEqual(yield* ids(db), [])
+      yield* fails(db.describe(db.unsafe(bench.profile.sql.syntaxError)), "SqlSyntaxError")
+    })
+  },
+  {
+    law: "V2",
+    title: "named parameters bind a record, each as often as it stands there",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      assert.deepStrictEqual(
+        yield* db.unsafe("SELECT :a AS a, :b AS b, :a AS c, ':a' AS d -- :none", { a: 1, b: "x", more: 2 }),
+        [{ a: 1, b: "x", c: 1, d: ":a" }]
+      )
+      assert.strictEqual((yield* misuse(db.unsafe("SELECT :missing", {}), "ConfigError")).field, "params.missing")
+    })
+  },
+  {
+    law: "V2",
+    title: "ping, doctor, native and the pool's stats answer, inside a transaction as well",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const ask = Effect.gen(function*() {
+        yield* db.ping
+        assert.isDefined(yield* db.native((handle) => Effect.succeed(handle)))
+        assert.isAtLeast((yield* db.pool.stats).max, 1)
+      })
+      yield* ask
+      yield* db.transaction(ask)
+      const report = yield* db.doctor
+      assert.deepStrictEqual(report.steps.map((step) => [step.name, step.hint]), [["acquire", undefined], ["round trip", undefined]])
+      yield* db.pool.clear
+      assert.deepStrictEqual(yield* ids(db), [])
+    })
+  },
+  {
+    law: "V5",
+    title: "one object under both tags, and stock code runs on it",
+    run: (bench) => Effect.gen(function*() {
+      const context = yield* bench.build()
+      const db = Context.get(context, Database.Database)
+      const sql = Context.get(context, StockClient.SqlClient)
+      assert.strictEqual<unknown>(db, sql)
+      yield* db.unsafe(bench.profile.sql.things)
+      yield* sql.withTransaction(sql`INSERT INTO things ${sql.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }])}`)
+      assert.deepStrictEqual(yield* sql`SELECT id FROM ${sql("things")} WHERE ${sql.or([sql`id = ${1}`, sql`id = ${2}`])} ORDER BY id`, [{ id: 1 }, { id: 2 }])
+      yield* sql`UPDATE things SET ${sql.update({ name: "c", amount: 1 })} WHERE id = 1`
+      assert.deepStrictEqual(yield* sql`SELECT name FROM things ORDER BY id`.values, [["c"], ["b"]])
+      const reserved = yield* Effect.scoped(Effect.flatMap(sql.reserve, (connection) => connection.execute("SELECT 1 AS a", [], undefined)))
+      assert.deepStrictEqual(reserved, [{ a: 1 }])
+    })
+  },
+  {
+    law: "V5",
+    title: "a SqlResolver batches inside a transaction of ours",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const resolver = yield* SqlResolver.findById("Thing", {
+        Id: Schema.Number,
+        Result: Schema.Struct({ id: Schema.Number, name: Schema.String }),
+        ResultId: (thing) => thing.id,
+        execute: (wanted) => db`SELECT id, name FROM things WHERE ${db.in("id", wanted)}`
+      })
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db`INSERT INTO things ${db.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }])}`
+        const found = yield* Effect.all([resolver.execute(2), resolver.execute(1), resolver.execute(3)], { batching: true, concurrency: "unbounded" })
+        assert.deepStrictEqual(found.map(Option.map((thing) => thing.name)), [Option.some("b"), Option.some("a"), Option.none()])
+      }))
+    })
+  }
+]
