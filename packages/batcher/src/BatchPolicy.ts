@@ -11,7 +11,7 @@ import type * as Reason from "@sluice/core/Reason"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Either from "effect/Either"
 import { utf8 } from "./internal/bytes.js"
-import { count } from "./internal/options.js"
+import { limit } from "./internal/options.js"
 
 /**
  * The limits of a batch. All of them hold together: the first that is reached closes the batch (law B6).
@@ -107,8 +107,8 @@ const goesAlone: Decision = { closesBefore: true, closesAfter: true }
 export const make = (limits: Limits = {}): Either.Either<BatchPolicy, SqlError.SqlError<Reason.ConfigError>> =>
   Either.map(
     Either.all([
-      count("maxBytes", limits.maxBytes, 1_000_000),
-      count("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
+      limit("maxBytes", limits.maxBytes, 1_000_000),
+      limit("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
     ]),
     ([maxBytes, maxStatements]) => new Policy(maxBytes, maxStatements, utf8(limits.delimiter ?? ";"))
   )

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import { Database, type DatabaseId } from "@sluice/core/Database"
+import { millis, refuse } from "@sluice/core/Options"
 import * as Reason from "@sluice/core/Reason"
 import type * as Sql from "@sluice/core/Sql"
 import * as SqlError from "@sluice/core/SqlError"
@@ -23,7 +24,7 @@ import type { BatchError } from "./BatchError.js"
 import * as BatchPolicy from "./BatchPolicy.js"
 import { Buffer } from "./internal/buffer.js"
 import { Engine } from "./internal/engine.js"
-import { count, millis, oneOf, refuse } from "./internal/options.js"
+import { limit, oneOf } from "./internal/options.js"
 
 /**
  * What can be added: a text as it is, or a statement with its parameters.
@@ -336,7 +337,7 @@ const opened = (
   Effect.gen(function*() {
     const db = yield* Database
     const policy = yield* BatchPolicy.make(options)
-    const inFlight = yield* count("inFlight", options.inFlight, 1)
+    const inFlight = yield* limit("inFlight", options.inFlight, 1)
     if (inFlight > 1 && options.ordered !== false) yield* refuse("inFlight", "above 1 needs ordered: false: batches would overtake each other")
     const has = db.dialect.capabilities.transactions
     const transaction = yield* oneOf("transaction", options.transaction, ["none", "batch"], has ? "batch" : "none")

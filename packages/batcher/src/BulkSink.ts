@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import { Database, type DatabaseId } from "@sluice/core/Database"
+import { type Checked, refuse } from "@sluice/core/Options"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { BatchError } from "./BatchError.js"
 import * as Loading from "./internal/loading.js"
-import { type Checked, count, oneOf, refuse } from "./internal/options.js"
+import { limit, oneOf } from "./internal/options.js"
 
 /**
  * A row: its values in the order of the columns, or a record (any object) with exactly the columns as its keys.
@@ -171,7 +172,7 @@ const settingsOf = (options: Options): Checked<Loading.Settings> =>
         onConflict: yield* oneOf("onConflict", options.onConflict, ["error", "ignore", "replace"], "error")
       },
       transaction: yield* oneOf("transaction", options.transaction, ["chunk", "all"], "chunk"),
-      chunkSize: yield* count("chunkSize", options.chunkSize, 10_000),
+      chunkSize: yield* limit("chunkSize", options.chunkSize, 10_000),
       onProgress: options.onProgress
     }
   })

@@ -54,8 +54,9 @@ export interface Summary {
 /**
  * An open bulk load on one connection, within whatever transaction is open there.
  *
- * `write` takes rows as arrays in the order of the target's columns and ends when the server has taken them, or may
- * be given more. A failure of one row fails the `write` that holds it: none of that write's rows is applied.
+ * `write` takes rows as arrays in the order of the target's columns and ends when the server may be given more. Each
+ * write is applied as a whole or not at all; a failure of one comes out of it, of the next one, or of `finish`, which
+ * ends when everything is applied.
  *
  * @example
  * ```ts
@@ -69,7 +70,7 @@ export interface Summary {
  * @since 0.1.0
  */
 export interface Writer {
-  /** Applies these rows, all or none. */
+  /** Hands these rows over; they are applied all or none. */
   readonly write: (rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<void, SqlError>
   /** Ends the load and tells what it did. */
   readonly finish: Effect.Effect<Summary, SqlError>

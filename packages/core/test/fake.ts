@@ -86,6 +86,7 @@ export class FakeServer {
   /** Closing ends when this is done: a thread in a step that cannot be stopped. */
   lingers: Deferred.Deferred<void> | undefined = undefined
   pingTime = 0
+  commitTime = 0
   /** The next run of a verb fails so: `commit`, `begin`, `rollback`, `reset`, … */
   readonly failing = new Map<string, () => SqlError.SqlError>()
 
@@ -256,7 +257,12 @@ export class FakeConnection implements Connection {
     return this.verb("begin", "open")
   }
 
-  readonly commit = Effect.suspend(() => this.verb("commit", "none"))
+  readonly commit = Effect.suspend(() => {
+    const done = Effect.sync(() => {
+      this.transaction = "none"
+    })
+    return this.send("commit", this.server.commitTime > 0 ? Effect.zipRight(Effect.sleep(this.server.commitTime), done) : done)
+  })
   readonly rollback = Effect.suspend(() => {
     this.rollbacks++
     return this.verb("rollback", "none")

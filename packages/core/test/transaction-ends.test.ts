@@ -207,7 +207,22 @@ describe("T7 a transaction that the server ended", () => {
 })
 
 describe("interruption of a transaction", () => {
-  it.scoped("a COMMIT that is being sent is waited for", () => Effect.gen(function*() {
+  it.scoped("a COMMIT that is being sent is waited for: what it answers is true", () => Effect.gen(function*() {
+    const { db, sent, server } = yield* opened
+    server.commitTime = 100
+    const fiber = yield* Effect.fork(db.transaction(db`INSERT`))
+    yield* TestClock.adjust(50)
+    const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+    yield* TestClock.adjust(49)
+    assert.isNull(fiber.unsafePoll())
+    yield* TestClock.adjust(1)
+    yield* Fiber.join(interrupting)
+    assert.deepStrictEqual(sent(), ["begin", "INSERT", "commit"])
+    assert.strictEqual(server.connections[0]!.settles, 0)
+    yield* accounted(server, db.pool)
+  }))
+
+  it.scoped("one that is interrupted while it runs a statement is settled, rolled back and not committed", () => Effect.gen(function*() {
     const { db, sent, server } = yield* opened
     const fiber = yield* Effect.fork(db.transaction(db`sleep 100`))
     yield* TestClock.adjust(50)

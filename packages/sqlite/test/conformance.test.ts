@@ -5,13 +5,22 @@ import * as Sqlite from "@sluice/sqlite/Sqlite"
 import type { Config } from "@sluice/core/Database"
 import * as Conformance from "@sluice/testkit/Conformance"
 import { sqlite, sqliteInline, sqliteMemory } from "@sluice/testkit/profiles/sqlite"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll } from "vitest"
+import { afterAll, assert } from "vitest"
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-conformance-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+// Node lists no worker thread among its active resources; Linux lists every thread. libuv's pool comes beside them, up to 4.
+const tasks = "/proc/self/task"
+const threads = (): number => existsSync(tasks) ? readdirSync(tasks).length : 0
+const before = threads()
+afterAll(async () => {
+  for (let n = 0; n < 500 && threads() > before + 4; n++) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.isAtMost(threads(), before + 4, "no thread is left behind by hundreds of databases")
+}, 15_000)
 
 let files = 0
 const newFile = (): string => join(directory, `${++files}.db`)

@@ -11,6 +11,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { dialect } from "./dialect.js"
 import type { Transport } from "./transport.js"
 import { encodeOne, refuse } from "./types.js"
@@ -41,16 +42,32 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
       ? Exit.fail(values)
       : transport.call("bulk", { head, width, values }, head, (affected) => affected)
   }
+  const count = (rows: number, affected: number): void => {
+    applied += affected
+    if (target.onConflict === "ignore") rejected += rows - affected
+  }
+  // One write is under way while the next is encoded, so that this thread and the database's work at once.
+  let ahead: Fiber.Fiber<void, SqlError.SqlError> | undefined
+  const drained = Effect.suspend(() => {
+    const fiber = ahead
+    ahead = undefined
+    return fiber === undefined ? Effect.void : Fiber.join(fiber)
+  })
   return Exit.succeed({
     write: (rows) =>
       Effect.suspend(() => {
         if (rows.length === 0) return Effect.void
-        return Effect.map(rows.length <= rowsPerRequest ? send(rows) : inParts(transport, rows, send), (affected) => {
-          applied += affected
-          if (target.onConflict === "ignore") rejected += rows.length - affected
-        })
+        if (rows.length > rowsPerRequest) {
+          return Effect.zipRight(drained, Effect.map(inParts(transport, rows, send), (affected) => count(rows.length, affected)))
+        }
+        const sent = Effect.map(send(rows), (affected) => count(rows.length, affected))
+        if (transport.window === 1) return sent
+        return Effect.flatMap(Effect.forkDaemon(sent), (fiber) =>
+          Effect.ensuring(drained, Effect.sync(() => {
+            ahead = fiber
+          })))
       }),
-    finish: Effect.sync(() => ({ rows: applied, rejected }))
+    finish: Effect.map(drained, () => ({ rows: applied, rejected }))
   })
 }
 
@@ -93,8 +110,8 @@ const inParts = (
 }
 
 const flatten = (rows: Rows, width: number, head: string): Array<Value> | SqlError.SqlError => {
-  const values: Array<Value> = []
-  for (let i = 0; i < rows.length; i++) {
+  const values = new Array<Value>(rows.length * width)
+  for (let i = 0, at = 0; i < rows.length; i++) {
     const row = rows[i] ?? []
     if (row.length !== width) {
       return SqlError.make(new Reason.DataError({ message: `row ${i} has ${row.length} values for ${width} columns`, operation: "bulk", statement: head }))
@@ -102,7 +119,7 @@ const flatten = (rows: Rows, width: number, head: string): Array<Value> | SqlErr
     for (let c = 0; c < width; c++) {
       const value = encodeOne(row[c])
       if (value === undefined) return refuse(row[c], `row ${i}, value ${c + 1}`, head)
-      values.push(value)
+      values[at++] = value
     }
   }
   return values
