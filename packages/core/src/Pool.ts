@@ -240,7 +240,7 @@ const lent = <C extends Connection, A, E, R>(
   f: (connection: C) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   lending.leaks.track(entry)
-  return Effect.matchCauseEffect(restore(Effect.suspend(() => f(entry.connection))), {
+  return Effect.matchCauseEffect(restore(applied(f, entry.connection)), {
     onSuccess: (value) => {
       lending.release(entry)
       return Effect.succeed(value)
@@ -251,6 +251,15 @@ const lent = <C extends Connection, A, E, R>(
       return Effect.failCause(cause)
     }
   })
+}
+
+// As Effect.suspend, without the step: what throws is a defect, and the lease still comes back.
+const applied = <C, A, E, R>(f: (connection: C) => Effect.Effect<A, E, R>, connection: C): Effect.Effect<A, E, R> => {
+  try {
+    return f(connection)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
 }
 
 const get = <C extends Connection>(lending: Lending<C>): Effect.Effect<C, SqlError, Scope.Scope> =>

@@ -42,7 +42,6 @@ export class Lending<C extends Connection> {
     settled: 0
   }
   private readonly background = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-  private readonly failures = new WeakMap<Waiter<C>, SqlError.SqlError>()
   private readonly opening: Opening<C>
   readonly leaks: Leaks<C>
   private watchingDeadlines = false
@@ -97,13 +96,12 @@ export class Lending<C extends Connection> {
     this.observer?.counts(this.state.idle.length, this.state.lent.size, this.state.waiting)
   }
 
-  /** The long way: validate, open, or queue. To be called where interruption is masked; only the waiting is restored. */
+  /** The long way: validate, open, or queue. To be called as it is run, where interruption is masked; only the waiting is restored. */
   acquire(restore: Restore): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    return Effect.suspend(() => {
-      const start = this.now
-      const lease = this.attempt(restore, start + this.settings.acquireTimeout, false)
-      return this.observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => this.observer?.waited(this.now - start)))
-    })
+    const { observer } = this
+    const start = this.now
+    const lease = this.attempt(restore, start + this.settings.acquireTimeout, false)
+    return observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => observer.waited(this.now - start)))
   }
 
   private attempt(restore: Restore, deadline: number, ahead: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
@@ -146,38 +144,29 @@ export class Lending<C extends Connection> {
   }
 
   private queue(restore: Restore, deadline: number, ahead: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    return Effect.suspend(() => {
-      let resume: (effect: Effect.Effect<Entry<C>, SqlError.SqlError>) => void = () => {}
-      const waiter = new Waiter<C>(deadline, () =>
-        resume(
-          waiter.entry === undefined
-            ? Effect.fail(this.failures.get(waiter) ?? this.closedError())
-            : Effect.succeed(waiter.entry)
-        ))
-      const wait = Effect.async<Entry<C>, SqlError.SqlError>((callback) => {
-        resume = callback
-        this.state.wait(waiter, ahead)
-        this.watchDeadlines()
-        this.opening.onDemand()
-      })
-      return Effect.catchAllCause(restore(wait), (cause) => {
-        // Woken and interrupted at once: the connection was ours already.
-        if (waiter.entry === undefined) this.state.leave(waiter)
-        else this.release(waiter.entry)
-        return Effect.failCause(cause)
-      })
+    const waiter = new Waiter<C>(deadline, noWake)
+    const wait = Effect.async<Entry<C>, SqlError.SqlError>((resume) => {
+      waiter.wake = () => {
+        if (waiter.entry === undefined) return resume(Exit.fail(waiter.failure ?? this.closedError()))
+        this.counters.acquired++
+        this.counters.waited++
+        resume(Exit.succeed(waiter.entry))
+      }
+      this.state.wait(waiter, ahead)
+      this.watchDeadlines()
+      this.opening.onDemand()
     })
-  }
-
-  private wake(waiter: Waiter<C>): void {
-    this.counters.acquired++
-    this.counters.waited++
-    waiter.wake()
+    return Effect.catchAllCause(restore(wait), (cause) => {
+      // Woken and interrupted at once: the connection was ours already.
+      if (waiter.entry === undefined) this.state.leave(waiter)
+      else this.release(waiter.entry)
+      return Effect.failCause(cause)
+    })
   }
 
   private refuse(waiters: ReadonlyArray<Waiter<C>>, error: () => SqlError.SqlError): void {
     for (const waiter of waiters) {
-      this.failures.set(waiter, error())
+      waiter.failure = error()
       waiter.wake()
     }
   }
@@ -217,7 +206,7 @@ export class Lending<C extends Connection> {
   release(entry: Entry<C>): void {
     if (entry.status !== "lent") return
     const connection = entry.connection
-    this.leaks.returned(entry, this.now)
+    if (entry.place !== undefined) this.leaks.returned(entry, this.now)
     this.observer?.used(this.now - entry.lentAt)
     if (connection.isClosed) this.discard(entry, "destroy")
     else if (connection.transaction !== "none" || entry.dirty) this.fork(this.recycle(entry))
@@ -229,7 +218,7 @@ export class Lending<C extends Connection> {
     if (this.state.closed || !this.state.isCurrent(entry, now)) return this.discard(entry, "graceful")
     if (this.settings.reset === "always") entry.dirty = true
     const waiter = this.state.give(entry, now)
-    if (waiter !== undefined) this.wake(waiter)
+    waiter?.wake()
     this.observe()
   }
 
@@ -337,7 +326,7 @@ export class Lending<C extends Connection> {
     return Effect.async((resume) => {
       const waiter = new Waiter<C>(this.now + this.settings.acquireTimeout, () => {
         if (waiter.entry !== undefined) this.release(waiter.entry)
-        resume(waiter.entry === undefined ? Effect.fail(this.failures.get(waiter) ?? this.closedError()) : Effect.void)
+        resume(waiter.entry === undefined ? Effect.fail(waiter.failure ?? this.closedError()) : Effect.void)
       })
       this.state.wait(waiter, false)
       this.watchDeadlines()
@@ -390,3 +379,5 @@ export class Lending<C extends Connection> {
     return SqlError.make(refusals.stuck(this.options.name, milliseconds, this.options.irreplaceable ?? ""))
   }
 }
+
+const noWake = (): void => {}

@@ -41,8 +41,11 @@ export class Opening<C extends Connection> {
 
   /** Opens what is waited for and what `min` lacks, unless a backoff is under way. */
   onDemand(): void {
-    if (this.backingOff) return
-    for (let n = this.state.demand(); n > 0; n--) {
+    if (this.backingOff || this.state.size >= this.settings.max) return
+    // After a failure one connection is tried, and the others follow when it is there.
+    const failing = this.backoff !== undefined
+    if (failing && this.state.connecting > 0) return
+    for (let n = failing ? Math.min(1, this.state.demand()) : this.state.demand(); n > 0; n--) {
       this.state.opening()
       this.owner.fork(this.one)
     }

@@ -7,6 +7,8 @@
  * @internal
  */
 
+import type { SqlError } from "../../SqlError.js"
+
 /** One connection's place in the pool. It is lent as it is: an idle hit allocates nothing. */
 export class Entry<C> {
   status: "idle" | "lent" | "gone" = "lent"
@@ -34,7 +36,37 @@ export class Entry<C> {
 /** A queued borrower. The pool fills `entry` before it wakes it, so that an interruption loses nothing. */
 export class Waiter<C> {
   entry: Entry<C> | undefined = undefined
-  constructor(readonly deadline: number, readonly wake: () => void) {}
+  /** Why it gets none; filled before it is woken. */
+  failure: SqlError | undefined = undefined
+  queue: Queue<C> | undefined = undefined
+  before: Waiter<C> | undefined = undefined
+  behind: Waiter<C> | undefined = undefined
+  constructor(readonly deadline: number, public wake: () => void) {}
+}
+
+/** Borrowers in their order, as a linked list: joining and leaving are what a contended pool does most. */
+class Queue<C> {
+  head: Waiter<C> | undefined = undefined
+  private tail: Waiter<C> | undefined = undefined
+  size = 0
+
+  add(waiter: Waiter<C>): void {
+    waiter.queue = this
+    waiter.before = this.tail
+    if (this.tail === undefined) this.head = waiter
+    else this.tail.behind = waiter
+    this.tail = waiter
+    this.size++
+  }
+
+  delete(waiter: Waiter<C>): void {
+    if (waiter.before === undefined) this.head = waiter.behind
+    else waiter.before.behind = waiter.behind
+    if (waiter.behind === undefined) this.tail = waiter.before
+    else waiter.behind.before = waiter.before
+    waiter.queue = waiter.before = waiter.behind = undefined
+    this.size--
+  }
 }
 
 export interface Limits {
@@ -46,8 +78,9 @@ export interface Limits {
 export class State<C> {
   readonly idle: Array<Entry<C>> = []
   readonly lent = new Set<Entry<C>>()
-  private readonly first = new Set<Waiter<C>>()
-  private readonly queue = new Set<Waiter<C>>()
+  /** Those who had been given a connection that turned out dead; they stand before all others. */
+  private readonly first = new Queue<C>()
+  private readonly queue = new Queue<C>()
   connecting = 0
   retired = 0
   generation = 0
@@ -90,46 +123,33 @@ export class State<C> {
   }
 
   leave(waiter: Waiter<C>): void {
-    if (!this.first.delete(waiter)) this.queue.delete(waiter)
+    waiter.queue?.delete(waiter)
   }
 
-  private head(): Waiter<C> | undefined {
-    for (const waiter of this.first) return waiter
-    for (const waiter of this.queue) return waiter
-    return undefined
-  }
-
-  /** The earliest deadline of a waiting borrower. */
+  /** The earliest deadline of a waiting borrower. Whoever stands ahead has waited before, so both queues are in order. */
   nextDeadline(): number | undefined {
-    let earliest: number | undefined
-    // Whoever stands ahead has waited before, so both queues are in the order of their deadlines.
-    for (const queue of [this.first, this.queue]) {
-      for (const waiter of queue) {
-        earliest = Math.min(earliest ?? waiter.deadline, waiter.deadline)
-        break
-      }
-    }
-    return earliest
+    const deadlines = [this.first.head, this.queue.head].flatMap((waiter) => waiter === undefined ? [] : [waiter.deadline])
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines)
   }
 
   /** Takes the borrowers whose deadline has passed out of the queue. */
   overdue(now: number): ReadonlyArray<Waiter<C>> {
-    const out: Array<Waiter<C>> = []
-    for (const queue of [this.first, this.queue]) {
-      for (const waiter of queue) {
-        if (waiter.deadline > now) break
-        out.push(waiter)
-      }
-    }
-    for (const waiter of out) this.leave(waiter)
-    return out
+    return this.leaving((waiter) => waiter.deadline <= now)
   }
 
   /** Takes every borrower out of the queue. */
   dismiss(): ReadonlyArray<Waiter<C>> {
-    const out = [...this.first, ...this.queue]
-    this.first.clear()
-    this.queue.clear()
+    return this.leaving(() => true)
+  }
+
+  private leaving(test: (waiter: Waiter<C>) => boolean): ReadonlyArray<Waiter<C>> {
+    const out: Array<Waiter<C>> = []
+    for (const queue of [this.first, this.queue]) {
+      for (let waiter = queue.head; waiter !== undefined && test(waiter); waiter = queue.head) {
+        queue.delete(waiter)
+        out.push(waiter)
+      }
+    }
     return out
   }
 
@@ -164,7 +184,7 @@ export class State<C> {
 
   /** Hands a lent connection to the first borrower in the queue, else to the idle ones. */
   give(entry: Entry<C>, now: number): Waiter<C> | undefined {
-    const waiter = this.head()
+    const waiter = this.first.head ?? this.queue.head
     if (waiter === undefined) {
       this.lent.delete(entry)
       entry.status = "idle"
