@@ -128,8 +128,8 @@ export interface Database extends Constructor {
   readonly script: (text: string) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
   /** The columns of a statement, without running it. */
   readonly describe: (statement: Statement<unknown>) => Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError>
-  /** The driver's own handle of the connection that the fiber is on, or of one borrowed for the effect. */
-  readonly native: <A, E, R>(use: (handle: unknown) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
+  /** The driver's own handle of a session's connection, for what no verb of ours does. ClosedError after its scope. */
+  readonly native: (session: Session.Session) => Effect.Effect<unknown, SqlError.SqlError>
   /** Runs an effect with one connection of ours: the bulk path, and what else is a dialect's own. */
   readonly withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
   /** A round trip to the server on a borrowed connection. */
@@ -300,7 +300,7 @@ const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Da
     batch: Verbs.batch(client),
     script: Verbs.script(client),
     describe: Verbs.describe(client),
-    native: <A, E, R>(use: (handle: unknown) => Effect.Effect<A, E, R>) => Verbs.withConnection(client, (connection) => use(connection.native)),
+    native: (session: Session.Session) => session.native,
     withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Verbs.withConnection(client, use),
     ping: Verbs.withConnection(client, (connection) => connection.ping),
     doctor: Doctor.examine(client.dialect.name, pools.session ?? pools.write)

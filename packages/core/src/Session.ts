@@ -70,6 +70,8 @@ export interface Session extends Constructor {
   readonly inTransaction: Effect.Effect<boolean>
   /** A round trip on this connection. */
   readonly ping: Effect.Effect<void, SqlError.SqlError>
+  /** The driver's own handle. What is changed through it is reset with the connection, as far as the dialect can. */
+  readonly native: Effect.Effect<unknown, SqlError.SqlError>
   /** As `db.transaction`, on this connection. */
   readonly transaction: Transaction.Run
   /** Runs an effect in which every statement of the database goes to this session. */
@@ -179,6 +181,7 @@ const session = (client: Client, scope: Scope): Session => {
       }),
     inTransaction: open,
     ping: held.run(scope, (connection) => connection.ping),
+    native: held.run(scope, (connection) => Effect.succeed(connection.native)),
     transaction: run,
     provide: <A, E, R>(self: Effect.Effect<A, E, R>) =>
       Effect.withFiberRuntime<A, E, R>((fiber) =>

@@ -60,8 +60,10 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
         if (rows.length > rowsPerRequest) {
           return Effect.zipRight(drained, Effect.map(inParts(transport, rows, send), (affected) => count(rows.length, affected)))
         }
-        const sent = Effect.map(send(rows), (affected) => count(rows.length, affected))
-        if (transport.window === 1) return sent
+        const answer = send(rows)
+        const sent = Effect.map(answer, (affected) => count(rows.length, affected))
+        // Done already: without a thread, or a row that was refused before it was sent.
+        if (Exit.isExit(answer)) return sent
         return Effect.flatMap(Effect.forkDaemon(sent), (fiber) =>
           Effect.ensuring(drained, Effect.sync(() => {
             ahead = fiber

@@ -207,9 +207,9 @@ export const verbs: ReadonlyArray<Case> = [
       const db = yield* bench.open()
       const ask = Effect.gen(function*() {
         yield* db.ping
-        assert.isDefined(yield* db.native((handle) => Effect.succeed(handle)))
         assert.isAtLeast((yield* db.pool.stats).max, 1)
       })
+      assert.isDefined(yield* Effect.scoped(Effect.flatMap(db.session, db.native)))
       yield* ask
       yield* db.transaction(ask)
       const report = yield* db.doctor
