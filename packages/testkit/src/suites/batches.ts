@@ -1,5 +1,5 @@
 /**
- * Cases of the laws B1, B4 and B6, over the batcher. Merging, dead letters and the spool come with a later issue.
+ * Cases of the laws B1, B4 and B6, over the batcher. Merging, dead letters and the spool come with a later version.
  */
 import { assert } from "@effect/vitest"
 import * as Batcher from "@sluice/batcher/Batcher"
