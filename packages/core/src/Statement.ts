@@ -120,7 +120,7 @@ export interface Options {
 export interface Statement<A, V = unknown> extends StockStatement.Fragment, Effect.Effect<ReadonlyArray<A>, SqlError>, Pipeable {
   /** The rows, fetched on demand: memory does not grow with the result. */
   readonly stream: Stream.Stream<A, SqlError>
-  /** The first row, if there is one. */
+  /** The first row, if there is one. The whole result is read: say LIMIT where it is large. */
   readonly first: Effect.Effect<Option.Option<A>, SqlError>
   /** The only row; ResultError where there is none, or more than one. */
   readonly one: Effect.Effect<A, SqlError>
