@@ -154,7 +154,7 @@ class Proxy {
 
   private accept(client: Net.Socket): void {
     if (this.fault.kind === "refuse") {
-      reset(client)
+      client.resetAndDestroy()
       return
     }
     const server = Net.connect({ ...this.target, noDelay: true })
@@ -214,13 +214,7 @@ class Proxy {
 
   private cut(pair: Pair): void {
     this.pairs.delete(pair)
-    reset(pair.client)
-    reset(pair.server)
+    pair.client.resetAndDestroy()
+    pair.server.resetAndDestroy()
   }
-}
-
-// `resetAndDestroy` says goodbye (FIN) before it resets, and a network that breaks does not. This is its own flag.
-const reset = (socket: Net.Socket): void => {
-  Object.assign(socket, { resetAndClosing: true })
-  socket.destroy()
 }
