@@ -274,3 +274,25 @@ describe("interruption of a transaction", () => {
     assert.strictEqual((yield* Fiber.join(fiber)).message, "run 2")
   }))
 })
+
+describe("P9 interrupted while a connection is released", () => {
+  it.scoped("the next borrower gets it clean, an interrupted one leaves the queue, and the counts add up", () => Effect.gen(function*() {
+    const { db, server } = yield* opened
+    server.resetTime = 100
+    const session = yield* Effect.fork(Effect.scoped(Effect.flatMap(db.session, (session) => session`SET x`)))
+    yield* ready
+    // The session's scope has closed; its connection is still being reset.
+    assert.strictEqual((yield* db.pool.stats).lent, 1)
+    const impatient = yield* Effect.fork(db`SELECT 1`)
+    const patient = yield* Effect.fork(db`SELECT 2`)
+    yield* ready
+    assert.strictEqual((yield* db.pool.stats).waiting, 2)
+    yield* Fiber.interrupt(session)
+    yield* Fiber.interrupt(impatient)
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(patient)
+    const words = server.log.map((line) => line.slice(line.indexOf(" ") + 1))
+    assert.deepStrictEqual(words.filter((what) => what.startsWith("SELECT") || what === "reset"), ["reset", "SELECT 2"])
+    yield* accounted(server, db.pool)
+  }))
+})
