@@ -1,5 +1,8 @@
 export * as Bulk from "./Bulk.js"
+export * as CircuitBreaker from "./CircuitBreaker.js"
 export * as Connection from "./Connection.js"
+export * as ConnectionString from "./ConnectionString.js"
+export * as Credentials from "./Credentials.js"
 export * as Cursor from "./Cursor.js"
 export * as Database from "./Database.js"
 export * as Dialect from "./Dialect.js"
