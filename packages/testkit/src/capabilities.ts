@@ -38,5 +38,23 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     lastInsertId: true,
     bulk: true,
     unprepared: false
+  },
+  mysql: {
+    transactions: true,
+    savepoints: true,
+    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+    readOnlyTransactions: true,
+    deferrable: false,
+    access: [],
+    sessions: true,
+    cancel: "server",
+    streaming: true,
+    statementsBesideStream: false,
+    returning: false,
+    multipleResultSets: true,
+    describe: true,
+    lastInsertId: true,
+    bulk: true,
+    unprepared: true
   }
 }
