@@ -360,7 +360,8 @@ export class Lending<C extends Connection> {
 
   /** Runs pool work beside its borrowers; what is left of it ends with the pool. */
   fork(effect: Effect.Effect<unknown>): void {
-    const fiber = Runtime.runFork(this.runtime)(effect)
+    // A pool may be made where nothing is interruptible, and the runtime is as its maker was.
+    const fiber = Runtime.runFork(this.runtime)(Effect.interruptible(effect))
     if (fiber.unsafePoll() !== null) return
     this.background.add(fiber)
     fiber.addObserver(() => this.background.delete(fiber))

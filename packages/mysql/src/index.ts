@@ -1,0 +1,1 @@
+export * as Mysql from "./Mysql.js"

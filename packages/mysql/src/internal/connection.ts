@@ -1,0 +1,396 @@
+/**
+ * A connection to MySQL or MariaDB: the contract of core over a wire.
+ *
+ * It encodes parameters, builds results, and knows after every answer whether a transaction is open: by the status that
+ * the answer carries, and after a failure, which carries none, by asking (law T7). How a statement is stopped is in
+ * `settle`, how rows are paced in `cursor`. Called by the public module's pool.
+ *
+ * @since 0.1.0
+ */
+import type * as Bulk from "@sluice/core/Bulk"
+import type * as Connection from "@sluice/core/Connection"
+import type * as Dialect from "@sluice/core/Dialect"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as BulkInsert from "./bulk.js"
+import type { Control } from "./control.js"
+import { Cursor } from "./cursor.js"
+import * as Decode from "./decode.js"
+import { capabilities, dialect } from "./dialect.js"
+import * as Driver from "./driver.js"
+import { isFatal, toSqlError } from "./errors.js"
+import * as Many from "./many.js"
+import { builderOf } from "./objects.js"
+import type { Settings } from "./options.js"
+import { answer, duplicate, warned } from "./result.js"
+import { besideStream, endSession, settle } from "./settle.js"
+import { encode, inline, miscounted } from "./types.js"
+import * as Wires from "./wire.js"
+
+export type { Settings } from "./options.js"
+
+type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
+
+/** Opens a connection. It is not bound to a scope: who opens it closes it. */
+export const connect = (settings: Settings, control: Control): Effect.Effect<Mysql, SqlError.SqlError> =>
+  Effect.flatMap(Wires.connect(settings), (wire) =>
+    Effect.map(
+      Effect.onError(wire.text("SELECT VERSION(), @@max_allowed_packet", "connect"), () => Effect.sync(() => wire.destroy())),
+      ({ rows }) => {
+        const [version, packet] = (rows[0] ?? []) as ReadonlyArray<unknown>
+        return new Mysql(wire, settings, control, String(version), Number(packet))
+      }
+    ))
+
+export class Mysql implements Connection.Connection {
+  readonly capabilities: Dialect.Capabilities
+
+  constructor(
+    readonly wire: Wires.Wire,
+    readonly settings: Settings,
+    private readonly control: Control,
+    readonly version: string,
+    readonly maxPacket: number
+  ) {
+    this.capabilities = /mariadb/i.test(version) ? { ...capabilities, returning: true } : capabilities
+  }
+
+  get id(): number {
+    return this.wire.id
+  }
+
+  get endpoint(): string {
+    return this.settings.endpoint
+  }
+
+  get isClosed(): boolean {
+    return this.wire.isClosed
+  }
+
+  get native(): unknown {
+    return this.wire.raw
+  }
+
+  get transaction(): Connection.TransactionStatus {
+    return this.wire.inTransaction ? "open" : "none"
+  }
+
+  // ---- statements ----
+
+  execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
+    return this.run(query, (parts) => {
+      const part = parts.find((one) => one.header === undefined) ?? parts[parts.length - 1]
+      return this.answer(part, parts[parts.length - 1]?.header, query)
+    }, warned)
+  }
+
+  results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
+    return this.run(query, (parts) => {
+      // A procedure ends with the header of its CALL, which is no result set of it.
+      const own = parts.length > 1 && parts[parts.length - 1]?.header !== undefined ? parts.slice(0, -1) : parts
+      const out: Array<Connection.Result> = []
+      for (const part of own) {
+        const result = this.answer(part, part.header, query)
+        if (result instanceof SqlError.SqlError) return result
+        out.push(result)
+      }
+      return out
+    })
+  }
+
+  private run<A>(
+    query: Connection.Query,
+    read: (parts: ReadonlyArray<Wires.Part>) => A | SqlError.SqlError,
+    warn?: (result: A, rows: ReadonlyArray<unknown>) => A
+  ): Effect.Effect<A, SqlError.SqlError> {
+    const text = this.textOf(query)
+    if (text instanceof SqlError.SqlError) return Exit.fail(text)
+    return Effect.async((resume) => {
+      if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
+      const { cancels } = this.wire
+      this.wire.run(text, query.prepare, (error, parts) => {
+        if (error !== undefined) return this.failed(error, query, resume)
+        const result = read(parts)
+        if (result instanceof SqlError.SqlError) return resume(Exit.fail(result))
+        if (this.wire.warnings === 0 || warn === undefined || cancels !== this.wire.cancels) return resume(Exit.succeed(result))
+        this.wire.run(warnings, false, (lost, more) => resume(Exit.succeed(lost === undefined ? warn(result, more[0]?.rows ?? []) : result)))
+      })
+    })
+  }
+
+  /** What is sent: the text with its parameters beside it, or written into it. */
+  private textOf(query: Connection.Query): Driver.Text | SqlError.SqlError {
+    const { backslashes } = this.wire
+    const { offset } = this.settings
+    const rowsAsArray = query.rowMode === "array"
+    const wrong = miscounted(query.sql, query.params.length, backslashes)
+    if (wrong !== undefined) return wrong
+    const large = this.tooLarge(query)
+    if (large !== undefined) return large
+    if (query.prepare) {
+      const values = encode(query.params, query.sql, offset)
+      return values instanceof SqlError.SqlError ? values : { sql: query.sql, rowsAsArray, values }
+    }
+    const sql = inline(query.sql, query.params, offset, backslashes)
+    return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }
+  }
+
+  // The server closes a connection that sends it more than max_allowed_packet: refused here, it stays usable (law Q5).
+  private tooLarge(query: Connection.Query): SqlError.SqlError | undefined {
+    let bytes = query.sql.length * 3
+    for (const value of query.params) bytes += sizeOf(value, false)
+    if (bytes < this.maxPacket) return undefined
+    bytes = Buffer.byteLength(query.sql) + 64
+    for (const value of query.params) bytes += sizeOf(value, true) * (query.prepare || typeof value === "string" ? 1 : 2)
+    return bytes < this.maxPacket ? undefined : SqlError.make(new Reason.LimitError({
+      message: `the statement and its parameters take ${bytes} bytes, and the server's max_allowed_packet is ${this.maxPacket}`,
+      limit: "max_allowed_packet",
+      maximum: this.maxPacket,
+      actual: bytes,
+      operation: "execute",
+      statement: query.sql
+    }))
+  }
+
+  private answer(part: Wires.Part | undefined, header: Driver.Header | undefined, query: Connection.Query): Connection.Result | SqlError.SqlError {
+    const fields = part?.fields ?? []
+    if (query.duplicates === "error" && query.rowMode === "object") {
+      const twice = duplicate(fields, query)
+      if (twice !== undefined) return twice
+    }
+    const unfit = fields.length === 0 ? undefined : this.fixed(part?.rows ?? [], Decode.fixer(fields, query.rowMode, this.reading(query)), query)
+    return unfit ?? answer(part?.rows ?? [], fields, header)
+  }
+
+  private fixed(
+    rows: ReadonlyArray<unknown>,
+    fix: ((row: unknown) => void) | undefined,
+    query: Connection.Query
+  ): SqlError.SqlError | undefined {
+    if (fix === undefined) return undefined
+    try {
+      for (let i = 0; i < rows.length; i++) fix(rows[i])
+      return undefined
+    } catch (error) {
+      const { column, message } = error as Decode.Unfit
+      return SqlError.make(new Reason.DataError({
+        message, column, operation: "decode", statement: query.sql, outcome: query.readOnly ? "not-applied" : "applied", cause: error
+      }))
+    }
+  }
+
+  private reading(query: Connection.Query): Decode.Reading {
+    const { bigints, dates, offset } = this.settings
+    return { bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, offset, prepared: query.prepare }
+  }
+
+  // ERR packets carry no status: where a transaction may have begun or ended, the server is asked, once (law T7).
+  private failed<A>(error: Driver.DriverError, query: Connection.Query, resume: Resume<A>): void {
+    const unsent = Wires.isUnsent(error)
+    const failure = toSqlError(error, { operation: "execute", statement: query.sql, harmless: unsent || query.readOnly })
+    this.told(Exit.fail(failure), unsent || isFatal(error) || !this.isDoubtful(query.sql), resume)
+  }
+
+  private told<A>(exit: Exit.Exit<A, SqlError.SqlError>, isCertain: boolean, resume: Resume<A>): void {
+    if (isCertain || this.wire.isClosed) return resume(exit)
+    this.wire.run({ sql: "DO 0", rowsAsArray: true }, false, () => resume(exit))
+  }
+
+  private isDoubtful(sql: string): boolean {
+    return this.wire.inTransaction || (this.wire.status & Driver.Status.autocommit) === 0 || !plain.test(sql)
+  }
+
+  // ---- rows ----
+
+  rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
+    const text = this.textOf(query)
+    if (text instanceof SqlError.SqlError) return Exit.fail(text)
+    const cursor = new Cursor(this.wire, {
+      size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
+      prepared: query.prepare,
+      failure: (error) => toSqlError(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
+      shape: (fields) => {
+        const twice = query.duplicates === "error" && query.rowMode === "object" ? duplicate(fields, query) : undefined
+        if (twice !== undefined) return twice
+        const fix = Decode.fixer(fields, "array", this.reading(query))
+        const build = query.rowMode === "object" ? builderOf(fields.map((field) => field.name)) : undefined
+        return {
+          columns: Decode.columnsOf(fields),
+          fix: (rows) => {
+            const unfit = this.fixed(rows, fix, query)
+            if (unfit !== undefined || build === undefined) return unfit
+            for (let i = 0; i < rows.length; i++) rows[i] = build(rows[i] as ReadonlyArray<unknown>)
+            return undefined
+          }
+        }
+      }
+    })
+    // Known to the scope before it is sent: an interruption between the two would leave it open.
+    return Effect.flatMap(Effect.scope, (scope) =>
+      Effect.suspend(() => {
+        if (!this.wire.isIdle) return Exit.fail(besideStream())
+        return Effect.zipRight(Scope.addFinalizer(scope, this.ended(cursor)), this.doubted(cursor.open({ ...text, rowsAsArray: true }), query.sql))
+      }))
+  }
+
+  // A failure of a stream may have ended the transaction, too.
+  private doubted<A>(effect: Effect.Effect<A, SqlError.SqlError>, sql: string): Effect.Effect<A, SqlError.SqlError> {
+    return Effect.tapError(effect, () => Effect.suspend(() => this.wire.isIdle && !this.wire.isClosed && this.isDoubtful(sql) ? Effect.ignore(this.wire.text("DO 0", "stream")) : Effect.void))
+  }
+
+  // A finalizer cannot fail; what cannot be stopped in time belongs to a connection that is given up.
+  private ended(cursor: Cursor): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      cursor.isDone || this.wire.isClosed ? Effect.void : Effect.catchAllCause(
+        Effect.timeout(Effect.interruptible(this.settle), endTimeout),
+        () => Effect.sync(() => this.wire.destroy())
+      )
+    )
+  }
+
+  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+    return Many.execute(this, query, rows)
+  }
+
+  describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      let columns: ReadonlyArray<Connection.Column> = []
+      this.wire.ask(
+        (callback) =>
+          this.wire.raw.prepare({ sql: query.sql, rowsAsArray: false }, (error, statement) => {
+            columns = Decode.columnsOf(statement?.columns ?? [])
+            callback(error)
+          }),
+        (error) => error === undefined ? resume(Exit.succeed(columns)) : this.failed(error, query, resume)
+      )
+    })
+  }
+
+  /** An INSERT of many rows, as a text: how many of them were duplicates. */
+  insert(sql: string): Effect.Effect<number, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
+      this.wire.run({ sql, rowsAsArray: true }, false, (error, parts) => {
+        if (error === undefined) return resume(Exit.succeed(Number(/Duplicates: (\d+)/.exec(parts[0]?.header?.info ?? "")?.[1] ?? 0)))
+        // Its text holds the values: the error shows the head alone.
+        const statement = `${sql.slice(0, sql.indexOf(" VALUES ") + 8)}…`
+        this.told(Exit.fail(toSqlError(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) })), isFatal(error), resume)
+      })
+    })
+  }
+
+  // ---- transactions ----
+
+  begin(options: Connection.BeginOptions): Effect.Effect<void, SqlError.SqlError> {
+    const refusal = refused(options) ?? (this.wire.inTransaction ? misplaced("BEGIN would commit the transaction that is open", "begin") : undefined)
+    if (refusal !== undefined) return Exit.fail(refusal)
+    const start = this.command(options.readOnly === true ? "START TRANSACTION READ ONLY" : "START TRANSACTION", "begin")
+    // It holds for the next transaction only.
+    return options.isolation === undefined ? start : Effect.zipRight(
+      this.command(`SET TRANSACTION ISOLATION LEVEL ${options.isolation.toUpperCase().replace("-", " ")}`, "begin"),
+      start
+    )
+  }
+
+  readonly commit: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.wire.inTransaction ? this.command("COMMIT", "commit") : Exit.fail(gone("commit")))
+  readonly rollback: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.command("ROLLBACK", "rollback"))
+
+  savepoint(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.inside(`SAVEPOINT ${quote(name)}`, "savepoint")
+  }
+
+  release(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.inside(`RELEASE SAVEPOINT ${quote(name)}`, "release")
+  }
+
+  rollbackTo(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.inside(`ROLLBACK TO SAVEPOINT ${quote(name)}`, "rollbackTo")
+  }
+
+  // SAVEPOINT outside of a transaction is no error to the server, and no savepoint.
+  private inside(sql: string, operation: string): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => this.wire.inTransaction ? this.command(sql, operation) : Exit.fail(gone(operation)))
+  }
+
+  /** A statement of our own. A stream that is still open ends first: no row of it would come after a COMMIT. */
+  command(sql: string, operation: string): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => this.wire.isIdle ? this.send(sql, operation) : Effect.zipRight(this.settle, this.send(sql, operation)))
+  }
+
+  private send(sql: string, operation: string): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      this.wire.run({ sql, rowsAsArray: true }, false, (error) => {
+        if (error === undefined) return resume(Exit.void)
+        this.told(Exit.fail(toSqlError(error, { operation, harmless: Wires.isUnsent(error) || operation !== "commit" })), isFatal(error), resume)
+      })
+    })
+  }
+
+  // ---- the session ----
+
+  readonly ping: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.asked((callback) => this.wire.raw.ping(callback), "ping"))
+
+  readonly reset: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => {
+    const { database } = this.settings
+    // A session without a database can only be brought back to none by COM_CHANGE_USER.
+    const reset = database === undefined
+      ? this.asked((callback) => this.wire.raw.changeUser({}, callback), "reset")
+      : Effect.zipRight(this.asked((callback) => this.wire.raw.reset(callback), "reset"), Effect.suspend(() => this.command(`USE ${quote(database)}`, "reset")))
+    // It drops the charset, the mode and the time zone as well.
+    return Effect.zipRight(reset, Effect.suspend(() => Wires.prepareSession(this.wire, this.settings)))
+  })
+
+  private asked(begin: (callback: (error: Driver.DriverError | null) => void) => void, operation: string): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
+      this.wire.ask(begin, (error) => resume(error === undefined ? Exit.void : Exit.fail(toSqlError(error, { operation, harmless: true }))))
+    })
+  }
+
+  readonly settle: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => settle(this.wire, this.control, this.settings.discardLimit))
+
+  bulk(target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError> {
+    return BulkInsert.writer(this, target)
+  }
+
+  close(how: "graceful" | "destroy"): Effect.Effect<void, SqlError.SqlError> {
+    return how === "graceful" ? this.wire.quit : endSession(this.wire, this.control)
+  }
+}
+
+const warnings: Driver.Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
+
+// A stream that ends early is waited for by its consumer's scope: no longer than this.
+const endTimeout = 5_000
+
+// Without a transaction, a failure of one of these leaves none open; a procedure or a compound statement may.
+const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|DO|SHOW|DESCRIBE|EXPLAIN)\b/i
+
+/** A name of ours is one name: a dot in it separates nothing. */
+const quote = (name: string): string => `\`${name.replaceAll("`", "``")}\``
+
+const sizeOf = (value: unknown, exact: boolean): number => {
+  if (typeof value === "string") return exact ? Buffer.byteLength(value) + 9 : value.length * 3 + 9
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return value.byteLength + 9
+  return 24
+}
+
+const refused = (options: Connection.BeginOptions): SqlError.SqlError | undefined => {
+  const lacking = (capability: string, message: string) => SqlError.make(new Reason.UnsupportedError({ message, capability, operation: "begin" }))
+  if (options.isolation !== undefined && !dialect.capabilities.isolation.includes(options.isolation)) {
+    return lacking("isolation", `MySQL has no isolation level ${options.isolation}`)
+  }
+  if (options.deferrable === true) return lacking("deferrable", "MySQL has no deferrable transactions")
+  return options.access === undefined ? undefined : lacking("access", "MySQL's BEGIN takes no lock")
+}
+
+const misplaced = (message: string, operation: string): SqlError.SqlError => SqlError.make(new Reason.TransactionStateError({ message, operation }))
+
+const gone = (operation: string): SqlError.SqlError =>
+  SqlError.make(new Reason.TransactionAbortedError({ message: "the transaction is over: the server ended it", operation }))
+
+/** Whether a connection is one of ours. */
+export const isMysql = (connection: Connection.Connection): connection is Mysql => connection instanceof Mysql

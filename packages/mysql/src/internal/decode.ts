@@ -1,0 +1,171 @@
+/**
+ * Decode: what comes out of a column, and how a result's columns are described.
+ *
+ * The driver's compiled parser builds the rows; here only those columns are touched that need it, so that each type
+ * has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL, TIME,
+ * DATE and JSON are their exact text; DATETIME and TIMESTAMP text or Date by the setting; binary strings, BIT, geometry
+ * and vectors are bytes. Called by `connection` and `cursor`.
+ *
+ * @internal
+ */
+import type * as Connection from "@sluice/core/Connection"
+import type { Field } from "./driver.js"
+
+const Type = {
+  decimal: 0, tiny: 1, short: 2, long: 3, float: 4, double: 5, null: 6, timestamp: 7, longlong: 8, int24: 9, date: 10,
+  time: 11, datetime: 12, year: 13, newdate: 14, varchar: 15, bit: 16, vector: 242, json: 245, newdecimal: 246, enum: 247,
+  set: 248, tinyBlob: 249, mediumBlob: 250, longBlob: 251, blob: 252, varString: 253, string: 254, geometry: 255
+} as const
+
+const Flag = { notNull: 1, unsigned: 32, enum: 256, set: 2048 } as const
+
+const binary = 63
+
+/** How columns are read. */
+export interface Reading {
+  readonly bigints: boolean
+  readonly dates: "string" | "date"
+  /** Minutes from UTC of the session's wall clock. */
+  readonly offset: number
+  readonly prepared: boolean
+}
+
+/** Thrown by a fix; the column is named by whoever knows the row. */
+export class Unfit extends Error {
+  constructor(readonly column: string, message: string) {
+    super(message)
+  }
+}
+
+type Fix = (value: unknown) => unknown
+
+/** The parser is chosen by a column's type: what shall come as bytes is called a blob before it is chosen. */
+export const prepareFields = (fields: Array<Field> | undefined): void => {
+  for (const field of fields ?? []) {
+    if (field.columnType === Type.geometry || field.columnType === Type.vector) {
+      field.columnType = Type.blob
+      field.characterSet = binary
+    }
+  }
+}
+
+/** What must be done to each row; `undefined` where nothing must. */
+export const fixer = (fields: ReadonlyArray<Field>, rowMode: "object" | "array", reading: Reading): ((row: unknown) => void) | undefined => {
+  const fixes = new Map<string | number, Fix>()
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!
+    const key = rowMode === "array" ? i : field.name
+    const fix = fixOf(field, reading)
+    // Of two columns of one name the last one is in the row.
+    if (fix === undefined) fixes.delete(key)
+    else fixes.set(key, fix)
+  }
+  if (fixes.size === 0) return undefined
+  const all = [...fixes]
+  return (row) => {
+    const cells = row as Record<string | number, unknown>
+    for (const [key, fix] of all) {
+      const value = cells[key]
+      if (value !== null) cells[key] = fix(value)
+    }
+  }
+}
+
+const fixOf = (field: Field, reading: Reading): Fix | undefined => {
+  const { name } = field
+  switch (field.columnType) {
+    case Type.longlong:
+      if (reading.bigints) return (value) => BigInt(value as number | string)
+      // The driver answers with a text where a number would be rounded.
+      return (value) => {
+        if (typeof value === "number") return value
+        throw new Unfit(name, `column "${name}" holds an integer beyond 2^53 - 1: ask for integers as "bigint"`)
+      }
+    case Type.float:
+      return reading.prepared ? shortest : undefined
+    case Type.time:
+      return field.decimals > 0 && field.decimals <= 6 ? (value) => fraction(value as string, field.decimals) : undefined
+    case Type.datetime:
+    case Type.timestamp: {
+      const fractional = field.decimals > 0 && field.decimals <= 6
+      if (reading.dates === "date") return (value) => toDate(value as string, name, reading.offset)
+      return fractional ? (value) => fraction(value as string, field.decimals) : undefined
+    }
+    case Type.bit:
+    case Type.tinyBlob:
+    case Type.mediumBlob:
+    case Type.longBlob:
+    case Type.blob:
+    case Type.varchar:
+    case Type.varString:
+    case Type.string:
+      // A copy: the driver's Buffer is a window into what was read from the socket, and would keep all of it.
+      return field.characterSet === binary ? (value) => typeof value === "string" ? value : new Uint8Array(value as Uint8Array) : undefined
+    default:
+      return undefined
+  }
+}
+
+// The binary protocol leaves a fraction of zero out, the text protocol does not.
+const fraction = (text: string, decimals: number): string => {
+  const dot = text.indexOf(".")
+  return dot === -1 ? `${text}.${"0".repeat(decimals)}` : text.padEnd(dot + 1 + decimals, "0")
+}
+
+/** The shortest decimal that is the same single-precision number: 0.1 and not 0.10000000149011612. */
+const shortest: Fix = (value) => {
+  const number = value as number
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(number.toPrecision(digits))
+    if (Math.fround(short) === number) return short
+  }
+  return number
+}
+
+const toDate = (text: string, column: string, offset: number): Date => {
+  const micros = text.slice(20).padEnd(6, "0")
+  const time = Date.parse(`${text.slice(0, 10)}T${text.slice(11, 19)}.${micros.slice(0, 3)}Z`)
+  if (Number.isNaN(time)) throw new Unfit(column, `column "${column}" holds a date that no Date can be: read it with dates "string"`)
+  if (micros.slice(3) !== "000") throw new Unfit(column, `column "${column}" holds microseconds, which a Date would lose: read it with dates "string"`)
+  return new Date(time - offset * 60_000)
+}
+
+// ---- columns ----
+
+const names: Readonly<Record<number, string>> = {
+  [Type.decimal]: "DECIMAL", [Type.tiny]: "TINYINT", [Type.short]: "SMALLINT", [Type.long]: "INT", [Type.float]: "FLOAT",
+  [Type.double]: "DOUBLE", [Type.null]: "NULL", [Type.timestamp]: "TIMESTAMP", [Type.longlong]: "BIGINT", [Type.int24]: "MEDIUMINT",
+  [Type.date]: "DATE", [Type.time]: "TIME", [Type.datetime]: "DATETIME", [Type.year]: "YEAR", [Type.newdate]: "DATE", [Type.bit]: "BIT",
+  [Type.vector]: "VECTOR", [Type.json]: "JSON", [Type.newdecimal]: "DECIMAL", [Type.enum]: "ENUM", [Type.set]: "SET", [Type.geometry]: "GEOMETRY"
+}
+
+const texts: Readonly<Record<number, readonly [text: string, bytes: string]>> = {
+  [Type.varchar]: ["VARCHAR", "VARBINARY"], [Type.varString]: ["VARCHAR", "VARBINARY"], [Type.string]: ["CHAR", "BINARY"],
+  [Type.tinyBlob]: ["TINYTEXT", "TINYBLOB"], [Type.mediumBlob]: ["MEDIUMTEXT", "MEDIUMBLOB"], [Type.longBlob]: ["LONGTEXT", "LONGBLOB"],
+  [Type.blob]: ["TEXT", "BLOB"]
+}
+
+/** The columns of a result. */
+export const columnsOf = (fields: ReadonlyArray<Field>): ReadonlyArray<Connection.Column> =>
+  fields.map((field) => {
+    const isDecimal = field.type === Type.newdecimal || field.type === Type.decimal
+    const isUnsigned = (field.flags & Flag.unsigned) !== 0
+    return {
+      name: field.name,
+      type: typeOf(field),
+      nullable: (field.flags & Flag.notNull) === 0,
+      // The length of a DECIMAL counts its sign and its point.
+      precision: isDecimal ? field.columnLength - (field.decimals > 0 ? 1 : 0) - (isUnsigned ? 0 : 1) : undefined,
+      scale: isDecimal ? field.decimals : undefined,
+      table: field.orgTable || field.table || undefined
+    }
+  })
+
+const typeOf = (field: Field): string | undefined => {
+  if ((field.flags & Flag.enum) !== 0) return "ENUM"
+  if ((field.flags & Flag.set) !== 0) return "SET"
+  const text = texts[field.type]
+  if (text !== undefined) return text[field.characterSet === binary ? 1 : 0]
+  const name = names[field.type]
+  return name !== undefined && (field.flags & Flag.unsigned) !== 0 && field.type !== Type.year && field.type !== Type.bit ? `${name} UNSIGNED` : name
+}

@@ -1,0 +1,64 @@
+/**
+ * The dialect of MySQL and MariaDB: how SQL is written, its limits, and what a connection can do.
+ *
+ * Pure data; error codes are in `errors`, values in `types`. Read by `connection` and by the public module.
+ *
+ * @since 0.1.0
+ */
+import type { Result } from "@sluice/core/Connection"
+import * as Dialect from "@sluice/core/Dialect"
+import * as SqlScript from "@sluice/core/SqlScript"
+
+/** What every server of this dialect can do; MariaDB answers INSERT and DELETE with rows, too. */
+export const capabilities: Dialect.Capabilities = {
+  transactions: true,
+  savepoints: true,
+  isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+  readOnlyTransactions: true,
+  deferrable: false,
+  access: [],
+  sessions: true,
+  // KILL QUERY from a connection beside it.
+  cancel: "server",
+  streaming: true,
+  // The protocol answers one statement at a time, and the driver has no cursors.
+  statementsBesideStream: false,
+  returning: false,
+  multipleResultSets: true,
+  describe: true,
+  lastInsertId: true,
+  bulk: true,
+  unprepared: true
+}
+
+const lexicon: SqlScript.Lexicon = { ...SqlScript.ansi, backslashEscapes: true, backticks: true, hashComments: true, triggerBodies: true }
+
+/** The dialect. */
+export const dialect: Dialect.Dialect = {
+  name: "mysql",
+  stock: "mysql",
+  system: "mysql",
+  quoteIdentifier: Dialect.quoteWith("`"),
+  placeholder: () => "?",
+  defaultKeyword: "DEFAULT",
+  returning: "suffix",
+  // UPDATE has no FROM: many rows are joined to the table before SET, where core's form has no place.
+  updateValues: undefined,
+  lexicon,
+  // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is 16 MB unless the server says otherwise.
+  limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
+  capabilities,
+  leavesState: /\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+@/i
+}
+
+/** What mysql2 answers: rows for a statement that has them, else a result header. */
+export const raw = (result: Result): unknown =>
+  result.columns.length > 0 ? result.rows : {
+    fieldCount: 0,
+    affectedRows: result.rowsAffected,
+    insertId: result.lastInsertId ?? 0,
+    info: "",
+    serverStatus: 2,
+    warningStatus: result.messages.length,
+    changedRows: 0
+  }

@@ -1,0 +1,60 @@
+/**
+ * Results: what a statement's answer is to core. Columns are described only when somebody looks.
+ *
+ * @internal
+ */
+import type * as Connection from "@sluice/core/Connection"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import { columnsOf } from "./decode.js"
+import type { Field, Header } from "./driver.js"
+
+const none: ReadonlyArray<never> = []
+
+/** The result of an answer. Core copies it, so that everything is a property of its own. */
+export const answer = (rows: ReadonlyArray<unknown>, fields: ReadonlyArray<Field>, header: Header | undefined): Connection.Result => {
+  let described: ReadonlyArray<Connection.Column> | undefined
+  return {
+    rows,
+    get columns() {
+      return described ??= fields.length === 0 ? none : columnsOf(fields)
+    },
+    rowsAffected: fields.length > 0 || header === undefined ? 0 : Number(header.affectedRows),
+    lastInsertId: idOf(header?.insertId ?? 0),
+    messages: none,
+    outParameters: undefined
+  }
+}
+
+// Beyond 2^53 the driver has it as a text, and as if it were signed.
+const idOf = (id: number | string): number | bigint | undefined =>
+  typeof id === "string" ? BigInt.asUintN(64, BigInt(id)) : id === 0 ? undefined : id
+
+/** The same with its warnings: rows of SHOW WARNINGS, which are level, code and message. */
+export const warned = (result: Connection.Result, rows: ReadonlyArray<unknown>): Connection.Result => ({
+  ...result,
+  messages: rows.map((row) => {
+    const [level, code, text] = row as ReadonlyArray<unknown>
+    const severity = level === "Note" ? "notice" as const : level === "Error" ? "error" as const : "warning" as const
+    return { severity, code: Number(code), text: String(text) }
+  })
+})
+
+/** A ResultError where two columns have one name. */
+export const duplicate = (fields: ReadonlyArray<Field>, query: Connection.Query): SqlError.SqlError | undefined => {
+  const seen = new Set<string>()
+  for (const { name } of fields) {
+    if (seen.has(name)) {
+      return SqlError.make(new Reason.ResultError({
+        message: `two columns are named "${name}", and a row can hold one: give them names, or read arrays`,
+        expected: "columns of different names",
+        found: 0,
+        column: name,
+        statement: query.sql,
+        outcome: query.readOnly ? "not-applied" : "applied"
+      }))
+    }
+    seen.add(name)
+  }
+  return undefined
+}

@@ -1,0 +1,63 @@
+/**
+ * Settling: stops what an interruption left under way, and hits no innocent statement by it (law S5).
+ *
+ * KILL QUERY stops whatever runs in a session when it arrives: so it is sent only while something of the interrupted
+ * work is under way, nothing else is sent before both the KILL and the victim are answered, and a KILL that came too
+ * late is taken by a statement that does nothing. Called by `connection`, after an interruption and when a stream ends
+ * early.
+ *
+ * @internal
+ */
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import type { Control } from "./control.js"
+import type { Wire } from "./wire.js"
+
+// Most statements are over by themselves before a KILL would be there.
+const patience = 1
+
+/** Ends when the server is surely done with everything that was under way. */
+export const settle = (wire: Wire, control: Control, discardLimit: number): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.gen(function*() {
+    if (wire.isIdle || wire.isClosed) return
+    wire.abandon()
+    yield* wire.idleWithin(patience)
+    if (isDone(wire)) return
+    const { stream } = wire.raw
+    const start = stream.bytesRead
+    // A KILL that arrives before its statement stops nothing: it is sent again until the victim has answered.
+    for (let wait = 10; !isDone(wire); wait = Math.min(wait * 2, 320)) {
+      yield* control.kill(wire.id, "statement")
+      yield* wire.idleWithin(wait)
+      if (stream.bytesRead - start > discardLimit && !isDone(wire)) {
+        wire.destroy()
+        return
+      }
+    }
+    yield* absorb(wire)
+  })
+
+const isDone = (wire: Wire): boolean => wire.isIdle || wire.isClosed
+
+/** Takes a KILL that came after its statement's end. The answer also tells whether a transaction is open. */
+const absorb = (wire: Wire): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.suspend(() => wire.isClosed ? Effect.void : Effect.asVoid(Effect.retry(wire.text("DO 0", "cancel"), {
+    times: 3,
+    while: (error) => error.reason._tag === "CancelledError"
+  })))
+
+/** Stops a session that is given up while something runs in it; whether that succeeds is not waited for by anyone. */
+export const endSession = (wire: Wire, control: Control): Effect.Effect<void> => {
+  if (wire.isIdle || wire.isClosed) return Effect.sync(() => wire.destroy())
+  const { id } = wire
+  return Effect.zipRight(Effect.sync(() => wire.destroy()), Effect.ignore(Effect.timeout(control.kill(id, "session"), 2_000)))
+}
+
+/** A statement beside an open stream: the protocol has no room for it. */
+export const besideStream = (): SqlError.SqlError =>
+  SqlError.make(new Reason.UnsupportedError({
+    message: "MySQL runs no statement on a connection while a stream is open there",
+    capability: "statementsBesideStream",
+    operation: "execute"
+  }))

@@ -1,0 +1,177 @@
+/**
+ * Types: how a value becomes a parameter, and how it is written into a text.
+ *
+ * What MySQL would store as something else is refused here, before anything is sent: NaN and the infinities, half a
+ * surrogate pair, an invalid Date, objects. A whole number goes in as a 64-bit integer, so that DECIMAL arithmetic
+ * stays exact; another as a double; a Date as its wall clock in the session's time zone, with milliseconds. Called
+ * by `connection` and `bulk`.
+ *
+ * @since 0.1.0
+ */
+/// <reference lib="es2024.string" />
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as SqlScript from "@sluice/core/SqlScript"
+import { dialect } from "./dialect.js"
+import * as Driver from "./driver.js"
+
+const least = -(2n ** 63n)
+const most = 2n ** 64n - 1n
+const signed = 2n ** 63n - 1n
+
+/** Encodes parameters for the driver, or names the first that does not fit. `row` is said where there are many. */
+export const encode = (
+  params: ReadonlyArray<unknown>,
+  statement: string,
+  offset: number,
+  row?: number
+): Array<unknown> | SqlError.SqlError => {
+  const out = new Array<unknown>(params.length)
+  for (let i = 0; i < params.length; i++) {
+    const value = encodeOne(params[i], offset)
+    if (value === undefined) return refuse(params[i], row === undefined ? `parameter ${i + 1}` : `row ${row}, value ${i + 1}`, statement)
+    out[i] = value
+  }
+  return out
+}
+
+const encodeOne = (value: unknown, offset: number): unknown => {
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed() ? value : undefined
+    case "number":
+      if (Number.isSafeInteger(value)) return Object.is(value, -0) ? value : Driver.integer(value, false)
+      return Number.isFinite(value) ? value : undefined
+    case "bigint":
+      return value < least || value > most ? undefined : Driver.integer(value, value > signed)
+    case "boolean":
+      return Driver.integer(value ? 1 : 0, false)
+    case "undefined":
+      return null
+    default:
+      return value === null ? null : bytesOf(value) ?? dateOf(value, offset)
+  }
+}
+
+/** A value as a literal of a statement's text; `undefined` where it does not fit. */
+export const literal = (value: unknown, offset: number, backslashes: boolean): string | undefined => {
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed() ? quote(value, backslashes) : undefined
+    case "number":
+      // A literal with an exponent is a double; without one it would be a decimal.
+      return Number.isSafeInteger(value) ? String(value) : Number.isFinite(value) ? exponential(value) : undefined
+    case "bigint":
+      return value < least || value > most ? undefined : String(value)
+    case "boolean":
+      return value ? "1" : "0"
+    case "undefined":
+      return "NULL"
+    default: {
+      if (value === null) return "NULL"
+      const bytes = bytesOf(value)
+      if (bytes !== undefined) return `x'${bytes.toString("hex")}'`
+      const date = dateOf(value, offset)
+      return date === undefined ? undefined : `'${date}'`
+    }
+  }
+}
+
+const exponential = (value: number): string => {
+  const text = String(value)
+  return text.includes("e") ? text : `${text}e0`
+}
+
+const escapes: Readonly<Record<string, string>> = { "\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", "\\": "\\\\", "'": "\\'", "\"": "\\\"" }
+
+const quote = (text: string, backslashes: boolean): string =>
+  // oxlint-disable-next-line no-control-regex
+  backslashes ? `'${text.replace(/[\0\n\r\x1a\\'"]/g, (c) => escapes[c] ?? c)}'` : `'${text.replaceAll("'", "''")}'`
+
+const bytesOf = (value: unknown): Buffer | undefined => {
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer ? Buffer.from(value) : undefined
+}
+
+/** A Date's wall clock at an offset of minutes from UTC: `2024-02-29 12:34:56.789`. */
+const dateOf = (value: unknown, offset: number): string | undefined => {
+  if (!(value instanceof Date)) return undefined
+  const time = value.getTime()
+  if (Number.isNaN(time)) return undefined
+  const shifted = new Date(time + offset * 60_000).toISOString()
+  // Years before 0 and after 9999 have a sign and six digits in ISO 8601; MySQL has neither.
+  return shifted.length === 24 ? `${shifted.slice(0, 10)} ${shifted.slice(11, 23)}` : undefined
+}
+
+/** A DataError that says why a value does not fit, without the value. */
+export const refuse = (value: unknown, where: string, statement: string): SqlError.SqlError =>
+  SqlError.make(new Reason.DataError({ message: `${where} ${why(value)}`, operation: "encode", statement }))
+
+const why = (value: unknown): string => {
+  if (typeof value === "string") return "is not well-formed text: it holds half of a surrogate pair"
+  if (typeof value === "number") return `is ${value}, which MySQL cannot store`
+  if (typeof value === "bigint") return "is beyond 64 bits"
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "is an invalid Date" : "is a Date beyond the years 0 to 9999"
+  if (Array.isArray(value)) return "is an array, which MySQL cannot store: encode it as JSON"
+  return typeof value === "object" ? "is an object, which MySQL cannot store: encode it as JSON" : `is a ${typeof value}, which MySQL cannot store`
+}
+
+// ---- texts ----
+
+const caches = { true: new Map<string, ReadonlyArray<string> | undefined>(), false: new Map<string, ReadonlyArray<string> | undefined>() }
+
+/**
+ * A text cut at its placeholders; `undefined` where only the server can tell them: in a comment that it executes.
+ * Kept by text: a point query does not read its text twice.
+ */
+export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
+  const cache = caches[`${backslashes}`]
+  const known = cache.get(sql)
+  if (known !== undefined || cache.has(sql)) return known
+  if (cache.size >= 1_000) cache.clear()
+  const cut = sql.includes("/*!") || sql.includes("/*M!") ? undefined : cutAt(sql, backslashes)
+  cache.set(sql, cut)
+  return cut
+}
+
+const cutAt = (sql: string, backslashes: boolean): ReadonlyArray<string> => {
+  const parts: Array<string> = []
+  let at = 0
+  for (const token of SqlScript.tokens(sql, { ...dialect.lexicon, backslashEscapes: backslashes })) {
+    if (token.kind !== "parameter" || sql[token.start] !== "?") continue
+    parts.push(sql.slice(at, token.start))
+    at = token.start + 1
+  }
+  parts.push(sql.slice(at))
+  return parts
+}
+
+/** A text with its parameters written into it. */
+export const inline = (sql: string, params: ReadonlyArray<unknown>, offset: number, backslashes: boolean): string | SqlError.SqlError => {
+  const parts = pieces(sql, backslashes)
+  if (params.length === 0) return sql
+  if (parts === undefined) {
+    return SqlError.make(new Reason.UnsupportedError({
+      message: "a text with a comment that the server executes takes no parameters where it is not prepared",
+      capability: "unprepared",
+      statement: sql
+    }))
+  }
+  let out = parts[0] ?? ""
+  for (let i = 0; i < params.length; i++) {
+    const text = literal(params[i], offset, backslashes)
+    if (text === undefined) return refuse(params[i], `parameter ${i + 1}`, sql)
+    out += text + (parts[i + 1] ?? "")
+  }
+  return out
+}
+
+/** A DataError where the number of parameters is not that of the placeholders. */
+export const miscounted = (sql: string, count: number, backslashes: boolean): SqlError.SqlError | undefined => {
+  const parts = pieces(sql, backslashes)
+  return parts === undefined || parts.length - 1 === count ? undefined : SqlError.make(new Reason.DataError({
+    message: `the statement has ${parts.length - 1} placeholders, and ${count} parameters were given`,
+    operation: "encode",
+    statement: sql
+  }))
+}

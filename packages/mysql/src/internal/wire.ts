@@ -1,0 +1,297 @@
+/**
+ * Wire: one driver connection and what is known of it: the server's status, what is under way, whether it has ended.
+ *
+ * It knows no Effect on the path of a statement: callbacks in, callbacks out. What a statement means, and how it is
+ * cancelled, it does not know. Called by `connection`, `cursor` and `control`.
+ *
+ * @internal
+ */
+import * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { prepareFields } from "./decode.js"
+import * as Driver from "./driver.js"
+import { isFatal, toSqlError } from "./errors.js"
+import type { Settings } from "./options.js"
+
+/** A result set of an answer: rows with their fields, or the header of a statement without rows. */
+export interface Part {
+  readonly rows: ReadonlyArray<unknown>
+  readonly fields: ReadonlyArray<Driver.Field>
+  readonly header: Driver.Header | undefined
+}
+
+export type Done = (error: Driver.DriverError | undefined, parts: ReadonlyArray<Part>) => void
+
+/** Something under way: how it ends when the connection does, and how it is made to want no more rows. */
+export interface Task {
+  readonly fail: (error: Driver.DriverError) => void
+  readonly drop?: () => void
+  /** The driver's command, once there is one: it may not have been sent yet. */
+  command?: Driver.Command | undefined
+}
+
+const none: ReadonlyArray<Part> = []
+
+export class Wire {
+  /** The status of the last answer: bits of `Driver.Status`. */
+  status: number = Driver.Status.autocommit
+  warnings = 0
+  isClosed = false
+  /** Statements that were begun before the last cancelling go no further. */
+  cancels = 0
+  private readonly tasks = new Set<Task>()
+  private waiting: (() => void) | undefined = undefined
+  private closing: (() => void) | undefined = undefined
+
+  constructor(readonly raw: Driver.Raw) {
+    const handle = raw.handlePacket
+    // The driver keeps the status of a header, and drops that of the EOF after rows.
+    raw.handlePacket = function(packet) {
+      if (packet !== undefined && packet.isEOF()) {
+        wire.status = packet.eofStatusFlags()
+        wire.warnings = packet.eofWarningCount()
+      }
+      handle.call(raw, packet)
+    }
+    // oxlint-disable-next-line typescript/no-this-alias
+    const wire = this
+    raw.on("error", (error) => this.lost(error))
+    raw.stream.on("close", () => this.lost(ended("the server closed the connection")))
+  }
+
+  get id(): number {
+    return this.raw.threadId
+  }
+
+  get inTransaction(): boolean {
+    return (this.status & Driver.Status.inTransaction) !== 0
+  }
+
+  get backslashes(): boolean {
+    return (this.status & Driver.Status.noBackslashEscapes) === 0
+  }
+
+  get isIdle(): boolean {
+    return this.tasks.size === 0
+  }
+
+  // ---- what is under way ----
+
+  begin(task: Task): void {
+    this.tasks.add(task)
+  }
+
+  /** To be called when a task's answer is complete. `false`: it had ended already. */
+  finish(task: Task): boolean {
+    return this.tasks.delete(task)
+  }
+
+  /** To be called when a task's consequences are under way, too. */
+  settleIdle(): void {
+    if (this.tasks.size > 0) return
+    const waiting = this.waiting
+    this.waiting = undefined
+    waiting?.()
+  }
+
+  /** Runs a statement and gathers its whole answer. */
+  run(text: Driver.Text, prepared: boolean, done: Done): void {
+    const task: Task = { fail: (error) => answer(error) }
+    const answer: Driver.Callback = (error, rows, fields) => {
+      if (!this.finish(task)) return
+      if (error === null) {
+        const parts = partsOf(rows, fields)
+        const header = parts[parts.length - 1]?.header
+        if (header !== undefined) {
+          this.status = header.serverStatus
+          this.warnings = header.warningStatus
+        }
+        done(undefined, parts)
+      } else {
+        if (isFatal(error)) this.lost(error)
+        done(error, none)
+      }
+      this.settleIdle()
+    }
+    this.begin(task)
+    this.start(answer, () => {
+      task.command = prepared ? this.raw.execute(text, answer) : this.raw.query(text, answer)
+      task.command.on("fields", prepareFields)
+    })
+  }
+
+  /** Begins a command that is no statement: a ping, a reset. */
+  ask(begin: (callback: (error: Driver.DriverError | null) => void) => void, done: (error: Driver.DriverError | undefined) => void): void {
+    const task: Task = { fail: (error) => answer(error) }
+    const answer = (error: Driver.DriverError | null): void => {
+      if (!this.finish(task)) return
+      if (error !== null && error !== undefined && isFatal(error)) this.lost(error)
+      done(error ?? undefined)
+      this.settleIdle()
+    }
+    this.begin(task)
+    this.start(answer, () => begin(answer))
+  }
+
+  // What the driver throws is a failure like any other; on a closed connection nothing is tried.
+  private start(answer: (error: Driver.DriverError) => void, begin: () => void): void {
+    if (this.isClosed) return answer(closedError())
+    try {
+      begin()
+    } catch (error) {
+      answer(error as Driver.DriverError)
+    }
+  }
+
+  // ---- cancelling ----
+
+  /** Nothing of what is under way is wanted any more: rows are dropped, and what was not sent is not sent. */
+  abandon(): void {
+    this.cancels++
+    for (const task of this.tasks) {
+      const { command } = task
+      if (command !== undefined && command._connection === null) {
+        command.start = () => {
+          task.fail(withdrawn)
+          return null
+        }
+      }
+      task.drop?.()
+    }
+  }
+
+  /** Waits until nothing is under way, or for so many milliseconds. */
+  idleWithin(ms: number): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      if (this.isIdle) return resume(Exit.void)
+      const end = (): void => {
+        clearTimeout(timer)
+        this.waiting = undefined
+        resume(Exit.void)
+      }
+      const timer = setTimeout(end, ms)
+      this.waiting = end
+    })
+  }
+
+  // ---- the end ----
+
+  /** The connection has ended: everything under way fails with this. */
+  lost(error: Driver.DriverError): void {
+    if (!this.isClosed) {
+      this.isClosed = true
+      this.raw.stream.on("error", ignore)
+    }
+    for (const task of this.tasks) task.fail(error)
+    this.closing?.()
+  }
+
+  /** Destroys the connection: nothing is sent any more. */
+  destroy(): void {
+    this.raw.destroy()
+    this.raw.stream.destroy()
+    this.lost(ended("the connection was closed"))
+  }
+
+  /** Ends the session in good order, and without it where the server does not answer. */
+  get quit(): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      if (this.raw.stream.destroyed) return resume(Exit.void)
+      const timer = setTimeout(() => this.destroy(), quitTimeout)
+      this.raw.stream.once("close", () => {
+        clearTimeout(timer)
+        resume(Exit.void)
+      })
+      if (this.isClosed || !this.isIdle) return this.destroy()
+      this.isClosed = true
+      this.raw.end()
+    })
+  }
+
+  /** A text of our own, in the text protocol: its first result set. */
+  text(sql: string, operation: string): Effect.Effect<Part, SqlError.SqlError> {
+    return Effect.async((resume) =>
+      this.run({ sql, rowsAsArray: true }, false, (error, parts) =>
+        resume(error === undefined
+          ? Exit.succeed(parts[0] ?? { rows: [], fields: [], header: undefined })
+          : Exit.fail(toSqlError(error, { operation, statement: sql, harmless: error.code === closedCode }))))
+    )
+  }
+}
+
+const quitTimeout = 1_000
+
+const ignore = (): void => {}
+
+const closedCode = "SLUICE_CLOSED"
+
+/** The end of a connection, as an error of the driver's form. */
+const ended = (message: string, code = "PROTOCOL_CONNECTION_LOST"): Driver.DriverError => Object.assign(new Error(message), { fatal: true, code })
+
+/** It was known before anything was sent. */
+export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
+
+/** Whether nothing was sent. */
+export const isUnsent = (error: Driver.DriverError): boolean => error.code === closedCode || error === withdrawn
+
+// It is an answer to nobody: whoever waited for it was interrupted.
+const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was withdrawn before it was sent"), {
+  errno: 1317, sqlState: "70100", sqlMessage: "the statement was withdrawn before it was sent"
+})
+
+const partsOf = (rows: Driver.Answered | undefined, fields: Driver.Fields): ReadonlyArray<Part> => {
+  if (rows === undefined) return none
+  if (fields === undefined) return [{ rows: [], fields: [], header: rows as Driver.Header }]
+  const first = fields[0]
+  if (first !== undefined && !Array.isArray(first)) return [{ rows: rows as ReadonlyArray<unknown>, fields: fields as ReadonlyArray<Driver.Field>, header: undefined }]
+  return (fields as ReadonlyArray<ReadonlyArray<Driver.Field> | undefined>).map((own, i) => {
+    const part = (rows as ReadonlyArray<unknown>)[i]
+    return own === undefined
+      ? { rows: [], fields: [], header: part as Driver.Header }
+      : { rows: part as ReadonlyArray<unknown>, fields: own, header: undefined }
+  })
+}
+
+/** Connects and makes the session what the settings say. Interrupted, it leaves no socket behind. */
+export const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(open(settings)), (wire) =>
+      Effect.onError(restore(Effect.as(prepareSession(wire, settings), wire)), () => Effect.sync(() => wire.destroy())))
+  )
+
+const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
+  Effect.async((resume) => {
+    let raw: Driver.Raw
+    try {
+      raw = Driver.open({ ...settings.driver })
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "the driver refuses the options"
+      return resume(SqlError.fail(new Reason.ConfigError({ message, field: "charset", operation: "connect", cause: error })))
+    }
+    let failed: Driver.DriverError | undefined
+    // Without a listener of its own an 'error' event ends the process.
+    raw.on("error", (error) => {
+      failed ??= error
+    })
+    raw.connect((error, handshake) => {
+      const problem = error ?? failed
+      if (problem !== undefined && problem !== null) {
+        raw.destroy()
+        raw.stream.destroy()
+        return resume(Exit.fail(toSqlError(problem, { operation: "connect" })))
+      }
+      const wire = new Wire(raw)
+      if (handshake !== undefined) wire.status = handshake.statusFlags & ~Driver.Status.inTransaction
+      resume(Exit.succeed(wire))
+    })
+    return Effect.sync(() => {
+      raw.destroy()
+      raw.stream.destroy()
+    })
+  })
+
+/** What the session is opened with, and what a reset must do again. */
+export const prepareSession = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.forEach(settings.session, (sql) => wire.text(sql, "connect"), { discard: true })
