@@ -108,8 +108,7 @@ export const mariadb: Profile.Profile = {
   running: (db) =>
     db<number>`SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar,
   exempt: {
-    T5: "no constraint is deferred to COMMIT, so that no COMMIT is refused on demand; a lost answer is a case of the fault tests",
-    B1: "its first case numbers the rows of a table by SQLite's INTEGER PRIMARY KEY; MySQL wants AUTO_INCREMENT for that"
+    T5: "no constraint is deferred to COMMIT, so that no COMMIT is refused on demand; a lost answer is a case of the fault tests"
   }
 }
 

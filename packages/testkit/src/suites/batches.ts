@@ -31,7 +31,8 @@ export const batches: ReadonlyArray<Case> = [
       yield* db`CREATE TABLE log (at INTEGER PRIMARY KEY, what INTEGER)`
       yield* Effect.scoped(Effect.gen(function*() {
         const batch = yield* batcher(db, { maxStatements: 7 })
-        for (const n of range(1, 100)) yield* batch.add(db`INSERT INTO log (what) VALUES (${n})`)
+        // Each row is numbered by those before it.
+        for (const n of range(1, 100)) yield* batch.add(db`INSERT INTO log (at, what) SELECT COALESCE(MAX(at), 0) + 1, ${n} FROM log`)
         yield* batch.flush()
         const report = yield* batch.report
         assert.deepStrictEqual([report.statements, report.sent, report.batches], [100, 100, 15])
