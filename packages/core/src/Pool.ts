@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
+import { applied } from "./internal/pool/applied.js"
 import { check } from "./internal/pool/config.js"
 import { Lending, type Restore } from "./internal/pool/Lending.js"
 import type { Entry } from "./internal/pool/State.js"
@@ -251,15 +252,6 @@ const lent = <C extends Connection, A, E, R>(
       return Effect.failCause(cause)
     }
   })
-}
-
-// As Effect.suspend, without the step: what throws is a defect, and the lease still comes back.
-const applied = <C, A, E, R>(f: (connection: C) => Effect.Effect<A, E, R>, connection: C): Effect.Effect<A, E, R> => {
-  try {
-    return f(connection)
-  } catch (defect) {
-    return Effect.die(defect)
-  }
 }
 
 const get = <C extends Connection>(lending: Lending<C>): Effect.Effect<C, SqlError, Scope.Scope> =>

@@ -129,3 +129,22 @@ describe("stock code", () => {
       assert.deepStrictEqual(exit, Exit.succeed([{ n: 3 }]))
     }).pipe(Effect.provide(layer())))
 })
+
+describe("a transform of names that throws", () => {
+  for (const threads of [true, false]) {
+    it.effect(`is a defect, and neither the lease nor the transaction's turn is lost (threads: ${threads})`, () =>
+      Effect.gen(function*() {
+        const db = yield* Database.Database
+        yield* db`CREATE TABLE t (id INTEGER)`
+        yield* db`INSERT INTO t VALUES (1)`.run
+        for (let i = 0; i < 5; i++) assert.isTrue(Exit.isFailure(yield* Effect.exit(db`SELECT id FROM t`)))
+        assert.deepStrictEqual(yield* db.transaction(Effect.zipRight(Effect.exit(db`SELECT id FROM t`), db`SELECT id FROM t`.values)), [[1]])
+        assert.strictEqual((yield* db.pool.stats).lent, 0)
+      }).pipe(Effect.provide(layer({
+        threads,
+        transformResultNames: () => {
+          throw new Error("no name is good enough")
+        }
+      }))))
+  }
+})

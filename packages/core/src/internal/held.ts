@@ -13,6 +13,7 @@ import * as EffectScope from "effect/Scope"
 import type { BeginOptions, Connection } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
+import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
 import type { Scope } from "./scope.js"
@@ -166,7 +167,7 @@ export class Held {
     restore: Restore,
     work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
   ): Effect.Effect<A, SqlError.SqlError> {
-    const effect = work(this.connection)
+    const effect = applied(work, this.connection)
     const exit = exitOf(effect)
     if (exit !== undefined) {
       this.finish(exit)

@@ -14,7 +14,8 @@ import type { Connection, Query, Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
 import { type Client, poolOf, scopeFor } from "./client.js"
-import { mustSettle } from "./held.js"
+import { exitOf, mustSettle } from "./held.js"
+import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
 import type { Scope as OwnScope } from "./scope.js"
@@ -65,8 +66,10 @@ const runNow = <A>(
   work: Work<A>
 ): Effect.Effect<A, SqlError.SqlError> => {
   if (prepared.leavesState) entry.dirty = true
-  const effect = work(entry.connection)
-  lending.release(entry)
+  const effect = applied(work, entry.connection)
+  const exit = exitOf(effect)
+  if (exit !== undefined && Exit.isFailure(exit)) handBack(lending, entry, exit.cause)
+  else lending.release(entry)
   return effect
 }
 
@@ -78,7 +81,7 @@ const runLeased = <A>(
   restore: Restore
 ): Effect.Effect<A, SqlError.SqlError> => {
   if (prepared.leavesState) entry.dirty = true
-  return Effect.matchCauseEffect(restore(work(entry.connection)), {
+  return Effect.matchCauseEffect(restore(applied(work, entry.connection)), {
     onSuccess: (value) => {
       lending.release(entry)
       return Exit.succeed(value)
