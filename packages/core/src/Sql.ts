@@ -114,15 +114,6 @@ export const segments = (strings: ReadonlyArray<string>, args: ReadonlyArray<unk
 const literal = (value: string): Stock.Literal => ({ _tag: "Literal", value })
 
 /**
- * A fragment of given segments.
- *
- * @internal
- */
-export const fragment = (parts: ReadonlyArray<Stock.Segment>): Fragment => ({ [Stock.FragmentId]: same, segments: parts })
-
-const same = (_: never): Stock.FragmentId => Stock.FragmentId
-
-/**
  * Compiles a fragment for a dialect, or says why it cannot be: rows of an insert with nothing in them, an update of
  * many rows where the dialect has none, a custom segment of another driver.
  *

@@ -94,7 +94,7 @@ const runLeased = <A>(
 }
 
 /** Gives a connection back after a failure: settled if it may still be at work, destroyed if it is not to be trusted. */
-export const handBack = (lending: Lending<Connection>, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
+const handBack = (lending: Lending<Connection>, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
   if (mustSettle(cause)) return lending.abandon(entry)
   const failure = Cause.failureOption(cause)
   if (failure._tag === "Some" && failure.value.connection !== "usable") lending.distrust(entry)

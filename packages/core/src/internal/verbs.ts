@@ -113,14 +113,30 @@ export const withConnection = <A, E, R>(
       : scope.held.lend(scope, use)
   })
 
-const sums = ["size", "idle", "lent", "connecting", "waiting", "retired", "max", "acquired", "waited", "timeouts", "opened", "closed",
-  "connectFailures", "closeFailures", "resets", "rolledBack", "settled", "leaks"] as const
-
-const summed = (all: ReadonlyArray<Stats>): Stats =>
-  Object.fromEntries(sums.map((key) => [key, all.reduce((sum, stats) => sum + stats[key], 0)])) as unknown as Stats
+// Field by field, so that a count which is new does not compile until it is added up here.
+const added = (a: Stats, b: Stats): Stats => ({
+  size: a.size + b.size,
+  idle: a.idle + b.idle,
+  lent: a.lent + b.lent,
+  connecting: a.connecting + b.connecting,
+  waiting: a.waiting + b.waiting,
+  retired: a.retired + b.retired,
+  max: a.max + b.max,
+  acquired: a.acquired + b.acquired,
+  waited: a.waited + b.waited,
+  timeouts: a.timeouts + b.timeouts,
+  opened: a.opened + b.opened,
+  closed: a.closed + b.closed,
+  connectFailures: a.connectFailures + b.connectFailures,
+  closeFailures: a.closeFailures + b.closeFailures,
+  resets: a.resets + b.resets,
+  rolledBack: a.rolledBack + b.rolledBack,
+  settled: a.settled + b.settled,
+  leaks: a.leaks + b.leaks
+})
 
 export const poolView = (pools: ReadonlyArray<Pool>): PoolView => {
-  const stats = Effect.map(Effect.all(pools.map((pool) => pool.stats)), summed)
+  const stats = Effect.map(Effect.all(pools.map((pool) => pool.stats)), (all) => all.reduce(added))
   return {
     stats,
     watch: (interval = 1_000) => Stream.repeatEffectWithSchedule(stats, Schedule.spaced(interval)),
