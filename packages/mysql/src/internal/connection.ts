@@ -1,9 +1,9 @@
 /**
  * A connection to MySQL or MariaDB: the contract of core over a wire.
  *
- * It encodes parameters, builds results, and knows after every answer whether a transaction is open: by the status that
- * the answer carries, and after a failure, which carries none, by asking (law T7). How a statement is stopped is in
- * `settle`, how rows are paced in `cursor`. Called by the public module's pool.
+ * It knows after every answer whether a transaction is open: by the status that the answer carries, and after a failure,
+ * which carries none, by asking (law T7). What is sent is in `text`, what an answer says in `result`, how a statement is
+ * stopped in `settle`, how rows are paced in `cursor`. Called by the public module's pool.
  *
  * @since 0.1.0
  */
@@ -25,9 +25,9 @@ import { isFatal, toSqlError } from "./errors.js"
 import * as Many from "./many.js"
 import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
-import { answer, duplicate, warned } from "./result.js"
+import { duplicate, fixed, read, readingOf, warned } from "./result.js"
 import { besideStream, endSession, settle } from "./settle.js"
-import { encode, inline, miscounted } from "./types.js"
+import { textOf } from "./text.js"
 import * as Wires from "./wire.js"
 
 export type { Settings } from "./options.js"
@@ -83,7 +83,7 @@ export class Mysql implements Connection.Connection {
   execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
     return this.run(query, (parts) => {
       const part = parts.find((one) => one.header === undefined) ?? parts[parts.length - 1]
-      return this.answer(part, parts[parts.length - 1]?.header, query)
+      return read(query, this.settings, part, parts[parts.length - 1]?.header)
     }, warned)
   }
 
@@ -93,7 +93,7 @@ export class Mysql implements Connection.Connection {
       const own = parts.length > 1 && parts[parts.length - 1]?.header !== undefined ? parts.slice(0, -1) : parts
       const out: Array<Connection.Result> = []
       for (const part of own) {
-        const result = this.answer(part, part.header, query)
+        const result = read(query, this.settings, part, part.header)
         if (result instanceof SqlError.SqlError) return result
         out.push(result)
       }
@@ -103,88 +103,22 @@ export class Mysql implements Connection.Connection {
 
   private run<A>(
     query: Connection.Query,
-    read: (parts: ReadonlyArray<Wires.Part>) => A | SqlError.SqlError,
+    parse: (parts: ReadonlyArray<Wires.Part>) => A | SqlError.SqlError,
     warn?: (result: A, rows: ReadonlyArray<unknown>) => A
   ): Effect.Effect<A, SqlError.SqlError> {
-    const text = this.textOf(query)
+    const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
       const { cancels } = this.wire
       this.wire.run(text, query.prepare, (error, parts) => {
         if (error !== undefined) return this.failed(error, query, resume)
-        const result = read(parts)
+        const result = parse(parts)
         if (result instanceof SqlError.SqlError) return resume(Exit.fail(result))
         if (this.wire.warnings === 0 || warn === undefined || cancels !== this.wire.cancels) return resume(Exit.succeed(result))
         this.wire.run(warnings, false, (lost, more) => resume(Exit.succeed(lost === undefined ? warn(result, more[0]?.rows ?? []) : result)))
       })
     })
-  }
-
-  /** What is sent: the text with its parameters beside it, or written into it. */
-  private textOf(query: Connection.Query): Driver.Text | SqlError.SqlError {
-    const { backslashes } = this.wire
-    const { offset } = this.settings
-    const rowsAsArray = query.rowMode === "array"
-    const wrong = miscounted(query.sql, query.params.length, backslashes)
-    if (wrong !== undefined) return wrong
-    const large = this.tooLarge(query)
-    if (large !== undefined) return large
-    if (query.prepare) {
-      const values = encode(query.params, query.sql, offset)
-      return values instanceof SqlError.SqlError ? values : { sql: query.sql, rowsAsArray, values }
-    }
-    const sql = inline(query.sql, query.params, offset, backslashes)
-    return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }
-  }
-
-  // The server closes a connection that sends it more than max_allowed_packet: refused here, it stays usable (law Q5).
-  private tooLarge(query: Connection.Query): SqlError.SqlError | undefined {
-    let bytes = query.sql.length * 3
-    for (const value of query.params) bytes += sizeOf(value, false)
-    if (bytes < this.maxPacket) return undefined
-    bytes = Buffer.byteLength(query.sql) + 64
-    for (const value of query.params) bytes += sizeOf(value, true) * (query.prepare || typeof value === "string" ? 1 : 2)
-    return bytes < this.maxPacket ? undefined : SqlError.make(new Reason.LimitError({
-      message: `the statement and its parameters take ${bytes} bytes, and the server's max_allowed_packet is ${this.maxPacket}`,
-      limit: "max_allowed_packet",
-      maximum: this.maxPacket,
-      actual: bytes,
-      operation: "execute",
-      statement: query.sql
-    }))
-  }
-
-  private answer(part: Wires.Part | undefined, header: Driver.Header | undefined, query: Connection.Query): Connection.Result | SqlError.SqlError {
-    const fields = part?.fields ?? []
-    if (query.duplicates === "error" && query.rowMode === "object") {
-      const twice = duplicate(fields, query)
-      if (twice !== undefined) return twice
-    }
-    const unfit = fields.length === 0 ? undefined : this.fixed(part?.rows ?? [], Decode.fixer(fields, query.rowMode, this.reading(query)), query)
-    return unfit ?? answer(part?.rows ?? [], fields, header)
-  }
-
-  private fixed(
-    rows: ReadonlyArray<unknown>,
-    fix: ((row: unknown) => void) | undefined,
-    query: Connection.Query
-  ): SqlError.SqlError | undefined {
-    if (fix === undefined) return undefined
-    try {
-      for (let i = 0; i < rows.length; i++) fix(rows[i])
-      return undefined
-    } catch (error) {
-      const { column, message } = error as Decode.Unfit
-      return SqlError.make(new Reason.DataError({
-        message, column, operation: "decode", statement: query.sql, outcome: query.readOnly ? "not-applied" : "applied", cause: error
-      }))
-    }
-  }
-
-  private reading(query: Connection.Query): Decode.Reading {
-    const { bigints, dates, offset } = this.settings
-    return { bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, offset, prepared: query.prepare }
   }
 
   // ERR packets carry no status: where a transaction may have begun or ended, the server is asked, once (law T7).
@@ -206,7 +140,7 @@ export class Mysql implements Connection.Connection {
   // ---- rows ----
 
   rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
-    const text = this.textOf(query)
+    const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
     const cursor = new Cursor(this.wire, {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
@@ -215,12 +149,12 @@ export class Mysql implements Connection.Connection {
       shape: (fields) => {
         const twice = query.duplicates === "error" && query.rowMode === "object" ? duplicate(fields, query) : undefined
         if (twice !== undefined) return twice
-        const fix = Decode.fixer(fields, "array", this.reading(query))
+        const fix = Decode.fixer(fields, "array", readingOf(query, this.settings))
         const build = query.rowMode === "object" ? builderOf(fields.map((field) => field.name)) : undefined
         return {
           columns: Decode.columnsOf(fields),
           fix: (rows) => {
-            const unfit = this.fixed(rows, fix, query)
+            const unfit = fixed(rows, fix, query)
             if (unfit !== undefined || build === undefined) return unfit
             for (let i = 0; i < rows.length; i++) rows[i] = build(rows[i] as ReadonlyArray<unknown>)
             return undefined
@@ -371,12 +305,6 @@ const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|DO|S
 
 /** A name of ours is one name: a dot in it separates nothing. */
 const quote = (name: string): string => `\`${name.replaceAll("`", "``")}\``
-
-const sizeOf = (value: unknown, exact: boolean): number => {
-  if (typeof value === "string") return exact ? Buffer.byteLength(value) + 9 : value.length * 3 + 9
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return value.byteLength + 9
-  return 24
-}
 
 const refused = (options: Connection.BeginOptions): SqlError.SqlError | undefined => {
   const lacking = (capability: string, message: string) => SqlError.make(new Reason.UnsupportedError({ message, capability, operation: "begin" }))

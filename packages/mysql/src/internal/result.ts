@@ -1,23 +1,65 @@
 /**
- * Results: what a statement's answer is to core. Columns are described only when somebody looks.
+ * Results: what a statement's answer is to core, its rows as their columns' types say, or why a row cannot be read so.
+ * Columns are described only when somebody looks. Called by `connection`.
  *
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import { columnsOf } from "./decode.js"
+import * as Decode from "./decode.js"
 import type { Field, Header } from "./driver.js"
+import type { Settings } from "./options.js"
+import type { Part } from "./wire.js"
 
 const none: ReadonlyArray<never> = []
 
-/** The result of an answer. Core copies it, so that everything is a property of its own. */
-export const answer = (rows: ReadonlyArray<unknown>, fields: ReadonlyArray<Field>, header: Header | undefined): Connection.Result => {
+/** The result of a part of an answer; the header is that of the whole. */
+export const read = (
+  query: Connection.Query,
+  settings: Settings,
+  part: Part | undefined,
+  header: Header | undefined
+): Connection.Result | SqlError.SqlError => {
+  const rows = part?.rows ?? none
+  const fields = part?.fields ?? none
+  if (query.duplicates === "error" && query.rowMode === "object") {
+    const twice = duplicate(fields, query)
+    if (twice !== undefined) return twice
+  }
+  const unfit = fields.length === 0 ? undefined : fixed(rows, Decode.fixer(fields, query.rowMode, readingOf(query, settings)), query)
+  return unfit ?? answer(rows, fields, header)
+}
+
+/** How the rows of a query are read. */
+export const readingOf = (query: Connection.Query, { bigints, dates, offset }: Settings): Decode.Reading =>
+  ({ bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, offset, prepared: query.prepare })
+
+/** Does to each row what its columns need, or says which value cannot be read. */
+export const fixed = (
+  rows: ReadonlyArray<unknown>,
+  fix: ((row: unknown) => void) | undefined,
+  query: Connection.Query
+): SqlError.SqlError | undefined => {
+  if (fix === undefined) return undefined
+  try {
+    for (let i = 0; i < rows.length; i++) fix(rows[i])
+    return undefined
+  } catch (error) {
+    const { column, message } = error as Decode.Unfit
+    return SqlError.make(new Reason.DataError({
+      message, column, operation: "decode", statement: query.sql, outcome: query.readOnly ? "not-applied" : "applied", cause: error
+    }))
+  }
+}
+
+// Core copies it, so that everything is a property of its own.
+const answer = (rows: ReadonlyArray<unknown>, fields: ReadonlyArray<Field>, header: Header | undefined): Connection.Result => {
   let described: ReadonlyArray<Connection.Column> | undefined
   return {
     rows,
     get columns() {
-      return described ??= fields.length === 0 ? none : columnsOf(fields)
+      return described ??= fields.length === 0 ? none : Decode.columnsOf(fields)
     },
     rowsAffected: fields.length > 0 || header === undefined ? 0 : Number(header.affectedRows),
     lastInsertId: idOf(header?.insertId ?? 0),

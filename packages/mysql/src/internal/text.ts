@@ -1,0 +1,59 @@
+/**
+ * Texts: what of a query is sent, its parameters beside its text or written into it, or why it is not.
+ *
+ * It refuses what the server could not read as it was meant: another number of parameters than of placeholders, a value
+ * that no column holds, more than one packet. How a value is encoded is in `types`. Called by `connection`.
+ *
+ * @internal
+ */
+import type * as Connection from "@sluice/core/Connection"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import type * as Driver from "./driver.js"
+import type { Settings } from "./options.js"
+import { encode, inline, miscounted } from "./types.js"
+
+/** What a text depends on beside its query. */
+export interface Session {
+  readonly wire: { readonly backslashes: boolean }
+  readonly settings: Pick<Settings, "offset">
+  readonly maxPacket: number
+}
+
+/** What is sent of a query. */
+export const textOf = (query: Connection.Query, { maxPacket, settings, wire }: Session): Driver.Text | SqlError.SqlError => {
+  const { backslashes } = wire
+  const { offset } = settings
+  const rowsAsArray = query.rowMode === "array"
+  const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket)
+  if (refusal !== undefined) return refusal
+  if (query.prepare) {
+    const values = encode(query.params, query.sql, offset)
+    return values instanceof SqlError.SqlError ? values : { sql: query.sql, rowsAsArray, values }
+  }
+  const sql = inline(query.sql, query.params, offset, backslashes)
+  return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }
+}
+
+// The server closes a connection that sends it more than max_allowed_packet: refused here, it stays usable (law Q5).
+const tooLarge = (query: Connection.Query, maxPacket: number): SqlError.SqlError | undefined => {
+  let bytes = query.sql.length * 3
+  for (const value of query.params) bytes += sizeOf(value, false)
+  if (bytes < maxPacket) return undefined
+  bytes = Buffer.byteLength(query.sql) + 64
+  for (const value of query.params) bytes += sizeOf(value, true) * (query.prepare || typeof value === "string" ? 1 : 2)
+  return bytes < maxPacket ? undefined : SqlError.make(new Reason.LimitError({
+    message: `the statement and its parameters take ${bytes} bytes, and the server's max_allowed_packet is ${maxPacket}`,
+    limit: "max_allowed_packet",
+    maximum: maxPacket,
+    actual: bytes,
+    operation: "execute",
+    statement: query.sql
+  }))
+}
+
+const sizeOf = (value: unknown, exact: boolean): number => {
+  if (typeof value === "string") return exact ? Buffer.byteLength(value) + 9 : value.length * 3 + 9
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return value.byteLength + 9
+  return 24
+}
