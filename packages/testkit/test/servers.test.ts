@@ -17,6 +17,7 @@ interface Entry {
   readonly start: (found: unknown) => Promise<Record<string, string>>
   readonly stop: () => unknown
   readonly hint: string
+  readonly isOptional?: boolean
 }
 
 interface Servers {
@@ -77,6 +78,14 @@ describe("servers", () => {
     const running = await servers.start([make("a", [], {})], (line) => lines.push(line))
     expect(running.missing).toEqual(["a"])
     expect(lines).toEqual(["!!! a: SKIPPED, no server. Install a."])
+  })
+
+  it("an optional server that cannot be had, or does not start, is told as loudly and is not missing", async () => {
+    const lines: Array<string> = []
+    const broken = make("b", [], { isOptional: true, find: () => "bin/b", start: () => Promise.reject(new Error("port taken")) })
+    const running = await servers.start([make("a", [], { isOptional: true }), broken], (line) => lines.push(line))
+    expect(running.missing).toEqual([])
+    expect(lines).toEqual(["!!! a: SKIPPED, no server. Install a.", "!!! b: SKIPPED, its server does not start: port taken. Install b."])
   })
 
   it("a server that does not start is missing and is stopped; the others run, and stop in reverse, once", async () => {
