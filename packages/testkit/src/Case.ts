@@ -43,7 +43,7 @@ export interface Bench {
 }
 
 /**
- * A case.
+ * A case. What it gets is a `Bench`, or that of the faults.
  *
  * @example
  * ```ts
@@ -60,15 +60,17 @@ export interface Bench {
  * @category models
  * @since 0.1.0
  */
-export interface Case {
+export interface Case<in B = Bench> {
   /** The law that it belongs to. */
   readonly law: Law.Law
   /** A sentence that a user would recognise. */
   readonly title: string
   /** What a profile must have; without it the case does not apply. */
   readonly needs?: ReadonlyArray<Profile.Need>
+  /** How long it may take, in milliseconds. Default 20,000. */
+  readonly within?: number
   /** Fails or dies where the promise is not kept. */
-  readonly run: (bench: Bench) => Effect.Effect<void, unknown, Scope.Scope>
+  readonly run: (bench: B) => Effect.Effect<void, unknown, Scope.Scope>
 }
 
 /**
@@ -84,5 +86,5 @@ export interface Case {
  * @category predicates
  * @since 0.1.0
  */
-export const exemption = (self: Case, profile: Profile.Profile): string | undefined =>
+export const exemption = (self: Pick<Case, "law" | "needs">, profile: Profile.Profile): string | undefined =>
   profile.exempt[self.law] ?? self.needs?.find((need) => !profile.has.has(need))

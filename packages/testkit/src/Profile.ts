@@ -54,6 +54,35 @@ export interface Texts {
 }
 
 /**
+ * The SQL by which the fault cases ask a server about its sessions, and end them.
+ *
+ * @example
+ * ```ts
+ * import type { Profile } from "@sluice/testkit"
+ *
+ * const faults: Profile.FaultTexts = {
+ *   sleep: (seconds) => `SELECT pg_sleep(${seconds})`,
+ *   session: "SELECT pg_backend_pid()",
+ *   terminate: (id) => `SELECT pg_terminate_backend(${id})`,
+ *   sessions: "SELECT pid AS id, state = 'active' AS running FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FaultTexts {
+  /** A query that takes so many seconds on the server, and that the server can stop. */
+  readonly sleep: (seconds: number) => string
+  /** The server's id of the session that asks, as one value. */
+  readonly session: string
+  /** Ends the session with this id. */
+  readonly terminate: (id: number) => string
+  /** Every other session of a client: its `id`, and whether a statement of it is `running` (a boolean or 0 and 1). */
+  readonly sessions: string
+}
+
+/**
  * One value that must come back as it went in.
  *
  * @example
@@ -109,6 +138,8 @@ export type Need =
   | "endsTransaction"
   | "longStep"
   | "longStepBesideOthers"
+  | "deferredConstraints"
+  | "server"
 
 /**
  * A dialect as the suite sees it.
@@ -140,6 +171,8 @@ export interface Profile {
   readonly refused: ReadonlyArray<{ readonly title: string; readonly value: unknown }>
   /** How many statements of ours the server still runs, where it can be asked. */
   readonly running?: (db: Database.Database) => Effect.Effect<number, SqlError.SqlError>
+  /** What the fault cases ask, where the dialect has a server. */
+  readonly faults?: FaultTexts
   /** Laws that do not apply, each with its reason. */
   readonly exempt: Partial<Readonly<Record<Law.Law, string>>>
 }

@@ -29,8 +29,11 @@ export type Fault =
   | { readonly kind: "none" }
   /** Every piece comes this many milliseconds late, in order. */
   | { readonly kind: "latency"; readonly milliseconds: number }
-  /** Nothing passes any more, and nobody is told: the bytes are lost. New connections are accepted and stay mute. */
-  | { readonly kind: "silence" }
+  /**
+   * Nothing passes any more, and nobody is told: the bytes are lost. New connections are accepted and stay mute. With
+   * `after` it falls silent once so many bytes have come down a connection from its beginning.
+   */
+  | { readonly kind: "silence"; readonly after?: number }
   /** One byte at a time. */
   | { readonly kind: "slices" }
   /** New connections are reset at once. */
@@ -111,9 +114,7 @@ export const make = (target: { readonly host: string; readonly port: number }): 
     ),
     (proxy): TcpProxy => ({
       port: proxy.port,
-      set: (fault) => Effect.sync(() => {
-        proxy.fault = fault
-      }),
+      set: (fault) => Effect.sync(() => proxy.set(fault)),
       reset: Effect.sync(() => proxy.resetAll()),
       open: Effect.sync(() => proxy.pairs.size),
       bytes: Effect.sync(() => ({ ...proxy.bytes }))
@@ -152,6 +153,16 @@ class Proxy {
     for (const pair of [...this.pairs]) this.cut(pair)
   }
 
+  set(fault: Fault): void {
+    this.fault = fault
+    if (fault.kind === "silence") return
+    // Now they hear that the other side went away while nobody was told.
+    for (const { client, server } of this.pairs) {
+      if (client.destroyed) server.destroy()
+      if (server.destroyed) client.destroy()
+    }
+  }
+
   private accept(client: Net.Socket): void {
     if (this.fault.kind === "refuse") {
       client.resetAndDestroy()
@@ -172,16 +183,19 @@ class Proxy {
     // An error is always followed by 'close', where the pair ends.
     from.on("error", () => {})
     from.on("close", () => {
-      this.pairs.delete(pair)
-      if (this.fault.kind !== "silence") to.destroy()
+      if (to.destroyed) this.pairs.delete(pair)
+      else if (this.fault.kind !== "silence") to.destroy()
     })
   }
 
   private pass(pair: Pair, direction: Direction, from: Net.Socket, to: Net.Socket, data: Buffer): void {
     const { fault } = this
     switch (fault.kind) {
-      case "silence":
-        return
+      case "silence": {
+        const room = (fault.after ?? 0) - pair.passed.down
+        if (room <= 0) return
+        return this.write(pair, direction, from, to, direction === "down" ? data.subarray(0, room) : data)
+      }
       case "latency":
         setTimeout(() => this.write(pair, direction, from, to, data), fault.milliseconds)
         return

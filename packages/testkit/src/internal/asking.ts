@@ -75,5 +75,5 @@ export const interrupted = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effec
   })
 
 /** Waits until a condition holds. */
-export const eventually = (condition: Effect.Effect<boolean>, what: string): Effect.Effect<void, Error> =>
+export const eventually = <E = never>(condition: Effect.Effect<boolean, E>, what: string): Effect.Effect<void, E | Error> =>
   within(Effect.repeat(Effect.zipLeft(condition, Effect.sleep(5)), { until: (is) => is }), 5_000, what)

@@ -96,7 +96,7 @@ export const mariadb: Profile.Profile = {
   // Not `lastInsertId` as the suite asks for it: of an INSERT of many rows the server tells the first key, not the last.
   has: new Set([
     "savepoints", "sessions", "streaming", "describe", "readOnlyTransactions", "concurrent", "interruption", "failedStatement",
-    "endsTransaction"
+    "endsTransaction", "server"
   ]),
   sql,
   values,
@@ -107,9 +107,13 @@ export const mariadb: Profile.Profile = {
   refused,
   running: (db) =>
     db<number>`SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar,
-  exempt: {
-    T5: "no constraint is deferred to COMMIT, so that no COMMIT is refused on demand; a lost answer is a case of the fault tests"
-  }
+  faults: {
+    sleep: (seconds) => `SELECT SLEEP(${seconds}) AS slept`,
+    session: "SELECT CONNECTION_ID()",
+    terminate: (id) => `KILL ${id}`,
+    sessions: "SELECT ID AS id, COMMAND NOT IN ('Sleep', 'Killed') AND STATE <> 'login' AS running FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler') AND COMMAND <> 'Daemon'"
+  },
+  exempt: {}
 }
 
 /** Every way in which the suite runs this dialect. */

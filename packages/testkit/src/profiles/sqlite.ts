@@ -72,7 +72,7 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "lastInsertId", "readOnlyTransactions",
-  "statementsBesideStream", "failedStatement", "endsTransaction"
+  "statementsBesideStream", "failedStatement", "endsTransaction", "deferredConstraints"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({

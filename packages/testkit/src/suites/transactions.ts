@@ -286,6 +286,7 @@ export const transactions: ReadonlyArray<Case> = [
   {
     law: "T5",
     title: "a COMMIT that was refused was not applied, and its transaction is over",
+    needs: ["deferredConstraints"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       for (const text of bench.profile.sql.deferred) yield* db.unsafe(text)
