@@ -737,8 +737,17 @@ export type WithTag<T extends Tag> = Extract<Reason, { readonly _tag: T }>
  *
  * @internal
  */
-export const prefixed = <R extends Reason>(reason: R, words: string): R =>
+export const prefixed = <R extends Reason>(reason: R, words: string): R => changed(reason, "message", words + reason.message)
+
+/**
+ * The same reason of a statement that took no effect, since the transaction around it is gone.
+ *
+ * @internal
+ */
+export const undone = <R extends Reason>(reason: R): R => changed(reason, "outcome", "not-applied")
+
+const changed = <R extends Reason>(reason: R, field: "message" | "outcome", value: string): R =>
   Object.create(Object.getPrototypeOf(reason) as object, {
     ...Object.getOwnPropertyDescriptors(reason),
-    message: { value: words + reason.message, enumerable: true }
+    [field]: { value, enumerable: true }
   }) as R

@@ -74,7 +74,7 @@ export const laws = {
   T7: { promise: "A transaction that the server ended is known before the next statement: every later one fails, none runs by itself.", elsewhere: [ends] },
   S1: { promise: "Rows are fetched on demand; memory does not grow with the result, and a consumer may pause." },
   S2: { promise: "Taking the first rows ends the work for the rest." },
-  S3: { promise: "A server that dies in the middle of a stream is a failure, never a hang.", missing: "an embedded database does not die by itself; the first dialect with a server brings the case" },
+  S3: { promise: "A server that dies in the middle of a stream is a failure, never a hang." },
   S4: { promise: "A stream and a statement in one transaction both work, or the statement is refused at once; they never wait for each other." },
   S5: { promise: "Interrupting returns at once and stops that statement and no other; the connection is settled before it is used again." },
   B1: { promise: "What was added to a batch is sent exactly once, in order, or reported back." },

@@ -1,5 +1,7 @@
 export * as Case from "./Case.js"
 export * as Conformance from "./Conformance.js"
+export * as Faults from "./Faults.js"
 export * as Law from "./Law.js"
+export * as LocalServer from "./LocalServer.js"
 export * as Profile from "./Profile.js"
 export * as TcpProxy from "./TcpProxy.js"

@@ -12,6 +12,7 @@ import type * as Profile from "./Profile.js"
 import * as Mysql from "./profiles/mysql.js"
 import * as Sqlite from "./profiles/sqlite.js"
 import { cases } from "./suites/all.js"
+import { cases as faults } from "./suites/faults/all.js"
 
 const profiles: ReadonlyArray<Profile.Profile> = [...Sqlite.all, ...Mysql.all]
 
@@ -20,7 +21,7 @@ const families: ReadonlyArray<readonly [letter: string, title: string]> = [
 ]
 
 /** Where a case applies: all of a dialect's profiles by the dialect's name, else each by its own. */
-const where = (one: Case.Case): string => {
+const where = (one: Case.Case<never>): string => {
   const applying = profiles.filter((profile) => Case.exemption(one, profile) === undefined)
   if (applying.length === 0) return "nowhere yet"
   const dialects = [...new Set(profiles.map((profile) => profile.dialect))]
@@ -32,7 +33,7 @@ const where = (one: Case.Case): string => {
 }
 
 const section = (law: Law, text: Text): string => {
-  const own = cases.filter((one) => one.law === law)
+  const own: ReadonlyArray<Case.Case<never>> = [...cases, ...faults].filter((one) => one.law === law)
   const lines = [`### ${law}`, "", text.promise, ""]
   for (const one of own) lines.push(`- ${one.title} *(${where(one)})*`)
   if (own.length === 0) lines.push(`- no case yet: ${text.missing ?? "no embedded server can be asked for it; see the tests below"}`)
@@ -78,7 +79,7 @@ export const promises = (): string => {
     `What Sluice promises, law by law, and the cases that hold it. This page is made from the conformance suite in
 \`packages/testkit\` and a test compares the two: \`SLUICE_WRITE_PROMISES=1 npx vitest run --project testkit promises\` writes it.
 
-The suite has ${cases.length} cases. It runs each on every profile to which it applies: ${profiles.map((profile) => profile.name).join("; ")}.
+The suite has ${cases.length} cases, and ${faults.length} in which the network or the server fails. It runs each on every profile to which it applies: ${profiles.map((profile) => profile.name).join("; ")}.
 A case that needs what a profile cannot have (a second connection, a fiber that runs on while a statement does) is not
 run there, and says so below.`,
     ...sections,

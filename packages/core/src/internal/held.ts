@@ -127,9 +127,16 @@ export class Held {
 
   // ---- work ----
 
-  /** Runs one piece of work of a scope on the connection, in its turn. */
-  run<A>(scope: Scope, work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
-    return Effect.uninterruptibleMask((restore) => this.runWith(restore, scope, work))
+  /**
+   * Runs one piece of work of a scope on the connection, in its turn. `revocable`: it ends no transaction, so that a lost
+   * connection means that it took no effect.
+   */
+  run<A>(
+    scope: Scope,
+    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
+    revocable = false
+  ): Effect.Effect<A, SqlError.SqlError> {
+    return Effect.uninterruptibleMask((restore) => this.runWith(restore, scope, work, revocable))
   }
 
   /** Lends the connection in its turn to work that may fail otherwise and need more. */
@@ -156,16 +163,18 @@ export class Held {
   runWith<A>(
     restore: Restore,
     scope: Scope,
-    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
+    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
+    revocable = false
   ): Effect.Effect<A, SqlError.SqlError> {
     return scope.refusal() === undefined && this.tryTurn(scope)
-      ? this.perform(restore, work)
-      : Effect.zipRight(this.turn(scope, restore), Effect.suspend(() => this.perform(restore, work)))
+      ? this.perform(restore, work, revocable)
+      : Effect.zipRight(this.turn(scope, restore), Effect.suspend(() => this.perform(restore, work, revocable)))
   }
 
   private perform<A>(
     restore: Restore,
-    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
+    work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
+    revocable: boolean
   ): Effect.Effect<A, SqlError.SqlError> {
     const effect = applied(work, this.connection)
     const exit = exitOf(effect)
@@ -179,8 +188,9 @@ export class Held {
         return Effect.succeed(value)
       },
       onFailure: (cause) => {
-        this.finish(Exit.failCause(cause))
-        return Effect.failCause(cause)
+        const known = revocable && (this.inTransaction || this.connection.transaction !== "none") ? Cause.map(cause, undone) : cause
+        this.finish(Exit.failCause(known))
+        return Effect.failCause(known)
       }
     })
   }
@@ -266,6 +276,10 @@ export const mustSettle = (cause: Cause.Cause<SqlError.SqlError>): boolean => {
   return failure._tag === "Some" && failure.value.reason._tag === "StatementTimeoutError" &&
     (failure.value.reason.timeout === "statement" || failure.value.reason.timeout === "database")
 }
+
+// Law T5: `unknown` is said of a COMMIT only. What was sent before it is rolled back with its connection.
+const undone = (error: SqlError.SqlError): SqlError.SqlError =>
+  error.outcome === "unknown" && error.reason._tag === "ConnectionError" ? SqlError.make(Reason.undone(error.reason)) : error
 
 const waitedReason = (timeout: number): Reason.TransactionStateError =>
   new Reason.TransactionStateError({

@@ -43,7 +43,7 @@ export const runIn = <A>(
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
     const refusal = besideStream(client, scope)
-    return refusal === undefined ? scope.held.run(scope, scope.held.begun(timed)) : Effect.fail(refusal)
+    return refusal === undefined ? scope.held.run(scope, scope.held.begun(timed), !prepared.leavesState) : Effect.fail(refusal)
   }
   const lending = poolOf(client, query).lending
   if (lending.options.synchronous === true) {
@@ -161,8 +161,8 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
         Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
       const open = (connection: Connection) =>
         Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)
-      const rows = yield* held.runWith(restore, scope, held.begun(open))
-      return { columns: rows.columns, next: held.run(scope, () => rows.next) }
+      const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState)
+      return { columns: rows.columns, next: held.run(scope, () => rows.next, !prepared.leavesState) }
     })
   )
 

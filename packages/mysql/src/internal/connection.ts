@@ -211,7 +211,7 @@ export class Mysql implements Connection.Connection {
         if (error === undefined) return resume(Exit.succeed(Number(/Duplicates: (\d+)/.exec(parts[0]?.header?.info ?? "")?.[1] ?? 0)))
         // Its text holds the values: the error shows the head alone.
         const statement = `${sql.slice(0, sql.indexOf(" VALUES ") + 8)}…`
-        this.told(Exit.fail(toSqlError(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) })), isFatal(error), resume)
+        this.told(Exit.fail(toSqlError(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) || this.wire.inTransaction })), isFatal(error), resume)
       })
     })
   }

@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import { prepareFields } from "./decode.js"
 import type * as Driver from "./driver.js"
 import { isFatal } from "./errors.js"
-import { closedError, type Task, type Wire } from "./wire.js"
+import { closedError, isWaiting, type Task, unsent, type Wire } from "./wire.js"
 
 /** Chunks that may wait. */
 const window = 2
@@ -158,7 +158,7 @@ export class Cursor implements Task {
 
   readonly fail = (error: Driver.DriverError): void => {
     if (!this.wire.finish(this)) return
-    this.error ??= this.options.failure(error)
+    this.error ??= this.options.failure(isWaiting(this) && isFatal(error) ? unsent(error) : error)
     // Only an answer of the server ends the statement in order; after anything else the connection is gone.
     if (isFatal(error)) this.wire.lost(error)
     this.over()

@@ -39,6 +39,10 @@ export interface DriverError extends Error {
   readonly sqlState?: string
   readonly sqlMessage?: string
   readonly fatal?: boolean
+  /** The network's: what failed there, `read` or `write`. */
+  readonly syscall?: string
+  /** Ours: no byte of the statement had left. */
+  readonly unsent?: boolean
 }
 
 /** The rows of one result set, or the header of a statement without one; an array of those where there are several. */

@@ -111,7 +111,7 @@ export class Wire {
         done(undefined, parts)
       } else {
         if (isFatal(error)) this.lost(error)
-        done(error, none)
+        done(isWaiting(task) && isFatal(error) ? unsent(error) : error, none)
       }
       this.settleIdle()
     }
@@ -152,7 +152,7 @@ export class Wire {
     this.cancels++
     for (const task of this.tasks) {
       const { command } = task
-      if (command !== undefined && command._connection === null) {
+      if (command !== undefined && isWaiting(task)) {
         command.start = () => {
           task.fail(withdrawn)
           return null
@@ -233,8 +233,16 @@ const ended = (message: string, code = "PROTOCOL_CONNECTION_LOST"): Driver.Drive
 /** It was known before anything was sent. */
 export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
 
-/** Whether nothing was sent. */
-export const isUnsent = (error: Driver.DriverError): boolean => error.code === closedCode || error === withdrawn
+/** Whether the statement was not sent. Where its writing failed, its last byte never left, and the server runs no part of it. */
+export const isUnsent = (error: Driver.DriverError): boolean =>
+  error.code === closedCode || error === withdrawn || error.unsent === true || error.syscall === "write"
+
+/** Whether no byte of a task has left: its statement is still being prepared. */
+export const isWaiting = (task: Task): boolean => task.command !== undefined && task.command._connection === null
+
+/** The end of the connection, for a task of which no byte has left. */
+export const unsent = (error: Driver.DriverError): Driver.DriverError =>
+  Object.assign(new Error(error.message), { fatal: true, unsent: true, ...(error.code === undefined ? {} : { code: error.code }) })
 
 // It is an answer to nobody: whoever waited for it was interrupted.
 const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was withdrawn before it was sent"), {

@@ -73,6 +73,17 @@ const compared = (tally: Tally, exit: Exit.Exit<unknown, SqlError.SqlError>, isT
     return error
   })
 
+/**
+ * Where only answers are cut, what we sent has arrived: what is there is unknown to us, and what is not was never sent,
+ * which we know. But once (1): the reset that follows a whole answer may cross with what is sent next.
+ */
+const arrived = (error: SqlError.SqlError, isThere: boolean, at: string): Effect.Effect<0 | 1> =>
+  Effect.sync(() => {
+    if (!isThere && error.outcome === "unknown") return 1
+    assert.strictEqual(error.outcome, isThere ? "unknown" : "not-applied", `${at}: ${error.message}`)
+    return 0
+  })
+
 export const cuts: ReadonlyArray<Case<Bench>> = [
   {
     law: "T5",
@@ -90,6 +101,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
       }))
       const { bytes } = yield* cut(bench, proxy, undefined, work(1_000))
       const tally: Tally = { done: 0, "not-applied": 0, applied: 0, unknown: 0 }
+      let crossed = 0
       let id = 1_000
       for (const where of everywhere(bytes)) {
         id++
@@ -101,9 +113,9 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
         const error = yield* compared(tally, exit, rows.length === 1, at)
         if (error === undefined) continue
         if (!isCommitting) assert.strictEqual(error.outcome, "not-applied", `${at}, before COMMIT: ${error.message}`)
-        // What we sent has all arrived: a COMMIT that was sent was done.
-        if (where.direction === "down") assert.strictEqual(error.outcome, rows.length === 1 ? "unknown" : "not-applied", `${at}: ${error.message}`)
+        if (where.direction === "down") crossed += yield* arrived(error, rows.length === 1, at)
       }
+      assert.isAtMost(crossed, 1)
       assert.isTrue(tally.done >= 1 && tally["not-applied"] > 50 && tally.unknown > 5, JSON.stringify(tally))
     })
   },
@@ -116,6 +128,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
       const proxy = yield* bench.proxy
       const { bytes } = yield* cut(bench, proxy, undefined, (db) => add(db, 1_000))
       const tally: Tally = { done: 0, "not-applied": 0, applied: 0, unknown: 0 }
+      let crossed = 0
       let id = 1_000
       for (const where of everywhere(bytes)) {
         id++
@@ -123,9 +136,9 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
         const isThere = (yield* bench.side`SELECT id FROM things WHERE id = ${id}`).length === 1
         const at = `${where.direction} ${where.after} of ${bytes[where.direction]}`
         const error = yield* compared(tally, exit, isThere, at)
-        // What we sent has all arrived: what is not there was never sent, and that is known.
-        if (error !== undefined && where.direction === "down") assert.strictEqual(error.outcome, isThere ? "unknown" : "not-applied", `${at}: ${error.message}`)
+        if (error !== undefined && where.direction === "down") crossed += yield* arrived(error, isThere, at)
       }
+      assert.isAtMost(crossed, 1)
       assert.isTrue(tally.done >= 1 && tally.unknown > 5, JSON.stringify(tally))
     })
   },
@@ -139,7 +152,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
       const rows: Array<number> = []
       const work = (db: Database.Database) => {
         rows.length = 0
-        return Stream.runForEach(db.unsafe<{ i: number }>(bench.profile.sql.rows(20)).with({ fetchSize: 5 }).stream, ({ i }) => Effect.sync(() => rows.push(Number(i))))
+        return Stream.runForEach(db.unsafe<{ i: number }>(bench.profile.sql.rows(10)).with({ fetchSize: 3 }).stream, ({ i }) => Effect.sync(() => rows.push(Number(i))))
       }
       const { bytes } = yield* cut(bench, proxy, undefined, work)
       const before: Array<number> = []
@@ -148,7 +161,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
         const at = `${where.direction} ${where.after} of ${bytes[where.direction]}`
         assert.deepStrictEqual(rows, Array.from({ length: rows.length }, (_, n) => n + 1), at)
         if (Exit.isSuccess(exit)) {
-          assert.strictEqual(rows.length, 20, at)
+          assert.strictEqual(rows.length, 10, at)
           continue
         }
         const error = yield* failure(exit)
@@ -156,7 +169,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
         before.push(rows.length)
       }
       // Some rows were there before the cut, as far as their chunk was whole.
-      assert.isAbove(Math.max(...before), 4)
+      assert.isAbove(Math.max(...before), 2)
     })
   },
   {
@@ -167,8 +180,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
     run: (bench) => Effect.gen(function*() {
       const proxy = yield* bench.proxy
       const start = yield* proxy.bytes
-      yield* Effect.scoped(bench.open(proxy, config))
-      const end = yield* proxy.bytes
+      const end = yield* Effect.scoped(Effect.zipRight(bench.open(proxy, config), proxy.bytes))
       const bytes = { up: end.up - start.up, down: end.down - start.down }
       for (const { after, direction } of everywhere(bytes).filter(({ after }) => after % 7 === 0)) {
         yield* Effect.scoped(Effect.gen(function*() {
