@@ -104,6 +104,11 @@ export interface Options<C extends Connection = Connection> extends Config {
   readonly irreplaceable?: string | undefined
   /** Its connections hold the data itself: none is ever closed for its age or by `clear`. Default false. */
   readonly pinned?: boolean | undefined
+  /**
+   * Whether a connection may still be lent, for more than its age: asked when it has been opened, and of every one when
+   * the answers have changed (`Hosts`: a failover). Default: always.
+   */
+  readonly isCurrent?: ((connection: C) => boolean) | undefined
   /** Every effect of its connections is an `Exit`: the work is done when the effect is made. Default false. */
   readonly synchronous?: boolean | undefined
 }

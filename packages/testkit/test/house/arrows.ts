@@ -56,6 +56,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Retry", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
   ["Telemetry", "internal/pool/Observer"],
   ["Pool"],
+  ["Hosts"],
   // A statement's way to its connection: what a fiber holds, and running on it.
   ["internal/client", "internal/held", "internal/run", "internal/scope"],
   ["Transaction"],

@@ -199,7 +199,9 @@ export class Lending<C extends Connection> {
     const lifetime = ages ? maxLifetime * (1 - jitter * Math.random()) : Number.POSITIVE_INFINITY
     this.counters.opened++
     this.observer?.created(milliseconds)
-    this.release(this.state.opened(connection, now, now + lifetime, generation))
+    const entry = this.state.opened(connection, now, now + lifetime, generation)
+    if (this.options.isCurrent?.(connection) === false) this.state.outdate(entry)
+    this.release(entry)
   }
 
   /** Takes a connection back. Synchronous when it is clean; else it is cleaned in the background first (law P4). */
@@ -306,6 +308,17 @@ export class Lending<C extends Connection> {
       this.state.nextGeneration()
       for (const entry of [...this.state.idle]) this.discard(entry, "graceful")
     })
+  }
+
+  /** Closes what is not current any more: idle connections now, lent ones when they come back. */
+  sweep(why: string): void {
+    const { isCurrent } = this.options
+    if (isCurrent === undefined || this.state.closed) return
+    const isOutdated = (entry: Entry<C>) => !isCurrent(entry.connection)
+    const [idle, lent] = [this.state.idle.filter(isOutdated), [...this.state.lent].filter(isOutdated)]
+    for (const entry of lent) this.state.outdate(entry)
+    for (const entry of idle) this.discard(entry, "graceful")
+    this.fork(Effect.logWarning(`${this.options.name}: ${why}; ${idle.length} idle connections are closed, ${lent.length} in use when they come back`))
   }
 
   // ---- opening and closing the pool ----

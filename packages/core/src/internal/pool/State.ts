@@ -26,7 +26,7 @@ export class Entry<C> {
     readonly connection: C,
     readonly createdAt: number,
     readonly expiresAt: number,
-    readonly generation: number
+    public generation: number
   ) {
     this.idleSince = createdAt
     this.checkedAt = createdAt
@@ -237,8 +237,16 @@ export class State<C> {
     return out
   }
 
+  /** From here on this connection is not lent again. */
+  outdate(entry: Entry<C>): void {
+    entry.generation = past
+  }
+
   /** From here on no connection opened before is lent again. */
   nextGeneration(): void {
     this.generation++
   }
 }
+
+/** A generation that never comes. */
+const past = -1
