@@ -109,6 +109,7 @@ const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
         Effect.gen(function*() {
           const db = Context.get(yield* Scope.extend(bench.build(config), outer), Database.Database)
           yield* db.unsafe(profile.sql.things)
+          for (const routine of profile.sql.routines ?? []) yield* db.unsafe(routine)
           // Warm and quiet, so that a case which waits for a lease sees its own.
           yield* ids(db)
           yield* accounted(db)

@@ -27,6 +27,8 @@ import type * as Law from "./Law.js"
 export interface Texts {
   /** A table `things (id: integer, primary key; name: text, not null, unique; amount: integer)`. */
   readonly things: string
+  /** Routines that the other texts call, where a dialect needs one; they are made with `things`. */
+  readonly routines?: ReadonlyArray<string>
   /** Tables `parents (id)` and `children (id, parent)`, whose foreign key is checked at COMMIT; in order of creation. */
   readonly deferred: ReadonlyArray<string>
   /** A query of `n` rows with one column `i` from 1. */

@@ -27,6 +27,7 @@ import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
 import { duplicate, fixed, read, readingOf, warned } from "./result.js"
 import { besideStream, endSession, settle } from "./settle.js"
+import { Shapes } from "./shapes.js"
 import { textOf } from "./text.js"
 import * as Wires from "./wire.js"
 
@@ -47,6 +48,7 @@ export const connect = (settings: Settings, control: Control): Effect.Effect<Mys
 
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities
+  readonly shapes: Shapes | undefined
 
   constructor(
     readonly wire: Wires.Wire,
@@ -55,7 +57,9 @@ export class Mysql implements Connection.Connection {
     readonly version: string,
     readonly maxPacket: number
   ) {
-    this.capabilities = /mariadb/i.test(version) ? { ...capabilities, returning: true } : capabilities
+    const isMariadb = /mariadb/i.test(version)
+    this.capabilities = isMariadb ? { ...capabilities, returning: true } : capabilities
+    this.shapes = isMariadb ? undefined : new Shapes()
   }
 
   get id(): number {
@@ -111,13 +115,18 @@ export class Mysql implements Connection.Connection {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
       const { cancels } = this.wire
-      this.wire.run(text, query.prepare, (error, parts) => {
-        if (error !== undefined) return this.failed(error, query, resume)
-        const result = parse(parts)
-        if (result instanceof SqlError.SqlError) return resume(Exit.fail(result))
-        if (this.wire.warnings === 0 || warn === undefined || cancels !== this.wire.cancels) return resume(Exit.succeed(result))
-        this.wire.run(warnings, false, (lost, more) => resume(Exit.succeed(lost === undefined ? warn(result, more[0]?.rows ?? []) : result)))
-      })
+      const send = (text: Driver.Text, prepare: boolean): void =>
+        this.wire.run(text, prepare, (error, parts) => {
+          if (error !== undefined) {
+            const plain = Wires.isUnpreparable(error) && cancels === this.wire.cancels ? textOf({ ...query, prepare: false }, this) : error
+            return plain instanceof Error ? this.failed(error, query, resume) : send(plain, false)
+          }
+          const result = parse(parts)
+          if (result instanceof SqlError.SqlError) return resume(Exit.fail(result))
+          if (this.wire.warnings === 0 || warn === undefined || cancels !== this.wire.cancels) return resume(Exit.succeed(result))
+          this.wire.run(warnings, false, (lost, more) => resume(Exit.succeed(lost === undefined ? warn(result, more[0]?.rows ?? []) : result)))
+        })
+      send(text, query.prepare)
     })
   }
 

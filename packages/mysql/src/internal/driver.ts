@@ -54,6 +54,8 @@ export type Callback = (error: DriverError | null, rows?: Answered, fields?: Fie
 export interface Command {
   /** Null until its first byte was written. */
   readonly _connection: unknown
+  /** Of a prepared statement, once it is prepared. */
+  readonly statement?: unknown
   start: () => null
   on(event: "fields", listener: (fields: Array<Field> | undefined) => void): this
   on(event: "result", listener: (row: unknown) => void): this

@@ -11,6 +11,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import type * as Driver from "./driver.js"
 import type { Settings } from "./options.js"
+import type { Shapes } from "./shapes.js"
 import { encode, inline, miscounted } from "./types.js"
 
 /** What a text depends on beside its query. */
@@ -18,10 +19,12 @@ export interface Session {
   readonly wire: { readonly backslashes: boolean }
   readonly settings: Pick<Settings, "offset">
   readonly maxPacket: number
+  /** Where the server keeps the types of a prepared statement's first parameters. */
+  readonly shapes: Shapes | undefined
 }
 
 /** What is sent of a query. */
-export const textOf = (query: Connection.Query, { maxPacket, settings, wire }: Session): Driver.Text | SqlError.SqlError => {
+export const textOf = (query: Connection.Query, { maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
   const { backslashes } = wire
   const { offset } = settings
   const rowsAsArray = query.rowMode === "array"
@@ -29,7 +32,7 @@ export const textOf = (query: Connection.Query, { maxPacket, settings, wire }: S
   if (refusal !== undefined) return refusal
   if (query.prepare) {
     const values = encode(query.params, query.sql, offset)
-    return values instanceof SqlError.SqlError ? values : { sql: query.sql, rowsAsArray, values }
+    return values instanceof SqlError.SqlError ? values : { sql: shapes === undefined ? query.sql : shapes.of(query.sql, query.params), rowsAsArray, values }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
   return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }

@@ -111,6 +111,7 @@ export class Wire {
         done(undefined, parts)
       } else {
         if (isFatal(error)) this.lost(error)
+        if (prepared && error.errno === 1295 && task.command?.statement === undefined) unpreparable.add(error)
         done(isWaiting(task) && isFatal(error) ? unsent(error) : error, none)
       }
       this.settleIdle()
@@ -243,6 +244,12 @@ export const isWaiting = (task: Task): boolean => task.command !== undefined && 
 /** The end of the connection, for a task of which no byte has left. */
 export const unsent = (error: Driver.DriverError): Driver.DriverError =>
   Object.assign(new Error(error.message), { fatal: true, unsent: true, ...(error.code === undefined ? {} : { code: error.code }) })
+
+// MySQL prepares no CREATE PROCEDURE, LOCK TABLES and their like. A procedure may fail with the same number, and have run.
+const unpreparable = new WeakSet<Driver.DriverError>()
+
+/** Whether the server refused to prepare what it runs as a text; nothing of it was run. */
+export const isUnpreparable = (error: Driver.DriverError): boolean => unpreparable.has(error)
 
 // It is an answer to nobody: whoever waited for it was interrupted.
 const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was withdrawn before it was sent"), {

@@ -8,7 +8,7 @@ import type * as Profile from "../Profile.js"
 // MariaDB's sequence engine: rows without a table, made one by one as they are sent.
 const sequence = (n: number) => `seq_1_to_${n}`
 
-const sql: Profile.Texts = {
+const common = {
   // BIGINT: `integers` is about 64-bit integers, and smaller ones are always numbers.
   things: "CREATE TABLE things (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(191) NOT NULL UNIQUE, amount BIGINT) COLLATE utf8mb4_bin",
   // No constraint is deferred here: the same tables, whose foreign key is checked at once.
@@ -16,17 +16,11 @@ const sql: Profile.Texts = {
     "CREATE TABLE parents (id BIGINT PRIMARY KEY)",
     "CREATE TABLE children (id BIGINT PRIMARY KEY, parent BIGINT, FOREIGN KEY (parent) REFERENCES parents (id))"
   ],
-  rows: (n) => `SELECT seq AS i FROM ${sequence(n)}`,
-  // A row is sent when 16 KB are full: the padding makes four rows of that.
-  endless: `SELECT seq AS i, REPEAT('x', 4000) AS padding FROM ${sequence(1_000_000_000_000)} WHERE seq % 10000 = 0`,
-  failsAfterFive: `SELECT CAST(CASE t.seq WHEN 6 THEN (SELECT 1 FROM seq_1_to_2 AS two WHERE two.seq + t.seq > 0) ELSE t.seq END AS SIGNED) AS i FROM ${sequence(10)} AS t`,
   quotesValue: "SET SESSION sql_mode = ?",
   syntaxError: "SELEC 1",
   temporary: "CREATE TEMPORARY TABLE passing (a INTEGER)",
   setting: { change: "SET SESSION group_concat_max_len = 12345", read: "SELECT @@group_concat_max_len" },
   begin: "BEGIN",
-  // What a deadlock does to its victim, without a second session: everything is rolled back, and the answer is a failure.
-  endsTransaction: "BEGIN NOT ATOMIC ROLLBACK; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rolled back'; END",
   longStep: undefined,
   script: `INSERT INTO things (id, name) VALUES (1, 'a;b'); -- no; end
 /* here; neither */ CREATE TRIGGER twin BEFORE INSERT ON things FOR EACH ROW BEGIN
@@ -34,6 +28,29 @@ const sql: Profile.Texts = {
   SET NEW.amount = NEW.amount + 1;
 END;
 INSERT INTO things (id, name) VALUES (2, 'c') # the; end`
+} satisfies Partial<Profile.Texts>
+
+const inMariadb: Profile.Texts = {
+  ...common,
+  rows: (n) => `SELECT seq AS i FROM ${sequence(n)}`,
+  // A row is sent when 16 KB are full: the padding makes four rows of that.
+  endless: `SELECT seq AS i, REPEAT('x', 4000) AS padding FROM ${sequence(1_000_000_000_000)} WHERE seq % 10000 = 0`,
+  failsAfterFive: `SELECT CAST(CASE t.seq WHEN 6 THEN (SELECT 1 FROM seq_1_to_2 AS two WHERE two.seq + t.seq > 0) ELSE t.seq END AS SIGNED) AS i FROM ${sequence(10)} AS t`,
+  // What a deadlock does to its victim, without a second session: everything is rolled back, and the answer is a failure.
+  endsTransaction: "BEGIN NOT ATOMIC ROLLBACK; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rolled back'; END"
+}
+
+// MySQL has no rows without a table but those of a recursion, which is complete before its first row is sent.
+const recursion = (n: number) => `WITH RECURSIVE seq (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM seq WHERE i < ${n})`
+
+const inMysql: Profile.Texts = {
+  ...common,
+  routines: ["CREATE PROCEDURE rolled_back() BEGIN ROLLBACK; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rolled back'; END"],
+  rows: (n) => `${recursion(n)} SELECT /*+ SET_VAR(cte_max_recursion_depth = ${n}) */ i FROM seq`,
+  // A nested loop makes its rows as they are sent; a hash join would build half of them first.
+  endless: `${recursion(1000)} SELECT /*+ NO_BNL() */ a.i, REPEAT('x', 4000) AS padding FROM seq AS a, seq AS b, seq AS c, seq AS d WHERE (c.i + d.i) % 1000 = 0`,
+  failsAfterFive: `${recursion(10)} SELECT CAST(CASE i WHEN 6 THEN (SELECT 1 FROM (VALUES ROW(1), ROW(2)) AS two (n) WHERE two.n + seq.i > 0) ELSE i END AS SIGNED) AS i FROM seq`,
+  endsTransaction: "CALL rolled_back()"
 }
 
 const values: ReadonlyArray<Profile.RoundTrip> = [
@@ -59,7 +76,6 @@ const values: ReadonlyArray<Profile.RoundTrip> = [
   { title: "a NUL inside a text", type: "TEXT", value: "a\0b" },
   { title: "line ends", type: "TEXT", value: "a\r\nb\n\tc" },
   { title: "a text like a number", type: "VARCHAR(20)", value: "007" },
-  { title: "JSON, word for word", type: "JSON", value: "{\"b\": 1, \"a\": 9007199254740993}" },
   { title: "an ENUM", type: "ENUM ('small', 'large')", value: "large" },
   { title: "a SET", type: "SET ('a', 'b', 'c')", value: "a,c" },
   { title: "no byte", type: "BLOB", value: new Uint8Array(0) },
@@ -89,6 +105,8 @@ const refused = [
   { title: "an array", value: [1, 2] }
 ]
 
+const document = "{\"b\": 1, \"a\": 9007199254740993}"
+
 /** MariaDB 10.11. */
 export const mariadb: Profile.Profile = {
   name: "mariadb",
@@ -98,8 +116,8 @@ export const mariadb: Profile.Profile = {
     "savepoints", "sessions", "streaming", "describe", "readOnlyTransactions", "concurrent", "interruption", "failedStatement",
     "endsTransaction", "server"
   ]),
-  sql,
-  values,
+  sql: inMariadb,
+  values: [...values, { title: "JSON, word for word", type: "JSON", value: document }],
   types: [
     "INTEGER", "BIGINT", "DOUBLE", "FLOAT", "DECIMAL(10, 2)", "TEXT", "VARCHAR(10)", "BLOB", "VARBINARY(10)", "BIT(3)", "JSON",
     "DATE", "TIME", "DATETIME", "TIMESTAMP NULL", "YEAR", "BOOLEAN", "ENUM ('a')", "SET ('a')", "POINT"
@@ -116,5 +134,21 @@ export const mariadb: Profile.Profile = {
   exempt: {}
 }
 
+/** MySQL 9, which has types of its own: JSON that is parsed, and vectors. */
+export const mysql: Profile.Profile = {
+  ...mariadb,
+  name: "mysql",
+  sql: inMysql,
+  values: [
+    ...values,
+    { title: "JSON, its keys in the server's order", type: "JSON", value: document, expected: "{\"a\": 9007199254740993, \"b\": 1}" },
+    { title: "a vector, as the bytes of its floats", type: "VECTOR(2)", value: new Uint8Array(new Float32Array([1.5, -2]).buffer) }
+  ],
+  types: [...mariadb.types, "VECTOR(3)"],
+  // The table of the same name in information_schema is deprecated, and every reading of it is a warning.
+  running: (db) =>
+    db<number>`SELECT COUNT(*) FROM performance_schema.processlist WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar
+}
+
 /** Every way in which the suite runs this dialect. */
-export const all: ReadonlyArray<Profile.Profile> = [mariadb]
+export const all: ReadonlyArray<Profile.Profile> = [mariadb, mysql]
