@@ -3,7 +3,7 @@
  */
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Conformance from "@sluice/testkit/Conformance"
-import * as Profiles from "@sluice/testkit/profiles/mysql"
+import { mariadb, mysql } from "@sluice/testkit/profiles/mysql"
 import * as Redacted from "effect/Redacted"
 import { assert, describe, it } from "vitest"
 import { isMissing, servers } from "./server.js"
@@ -13,7 +13,7 @@ describe.skipIf(isMissing)("mysql", () => {
 
   for (const { fresh, name, url, version } of servers) {
     Conformance.conformance(`${name} ${version}`, {
-      profile: Profiles[name],
+      profile: name === "mysql" ? mysql : mariadb,
       layer: fresh,
       unreachable: [
         { title: "with a wrong password", reason: "AuthenticationError", layer: Mysql.layer({ url, username: "nobody", password: Redacted.make("wrong") }) },

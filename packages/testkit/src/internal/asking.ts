@@ -11,6 +11,8 @@ import type * as Statement from "@sluice/core/Statement"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import v8 from "node:v8"
+import { runInNewContext } from "node:vm"
 
 /** The error that an effect must fail with. A defect stays a defect, so that it fails the case. */
 export const failure = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<SqlError.SqlError, Error, R> =>
@@ -77,3 +79,13 @@ export const interrupted = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effec
 /** Waits until a condition holds. */
 export const eventually = <E = never>(condition: Effect.Effect<boolean, E>, what: string): Effect.Effect<void, E | Error> =>
   within(Effect.repeat(Effect.zipLeft(condition, Effect.sleep(5)), { until: (is) => is }), 5_000, what)
+
+// Node has it behind a flag, which may be set while it runs.
+v8.setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** Bytes of the heap that are held, and not merely not collected yet. */
+export const held: Effect.Effect<number> = Effect.sync(() => {
+  collect()
+  return process.memoryUsage().heapUsed
+})
