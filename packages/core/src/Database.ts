@@ -189,7 +189,7 @@ export const Database: Context.Tag<DatabaseId, Database> = Context.GenericTag<Da
 export interface Config {
   /** The pool's options. */
   readonly pool?: Pool.Config | undefined
-  /** Every statement is cancelled on the server when it runs longer. Default: none. */
+  /** Every statement is cancelled on the server when it runs longer; COMMIT is one of them. Default: none. */
   readonly statementTimeout?: Duration.DurationInput | undefined
   /** The type of 64-bit integers, one for the whole database. Default is the dialect's: `number`. */
   readonly integers?: "number" | "bigint" | undefined

@@ -63,8 +63,8 @@ export interface Config {
   /** How long closing waits for borrowers before it destroys their connections. Default 10 seconds. */
   readonly closeTimeout?: Duration.DurationInput | undefined
   /**
-   * How long a cancelled statement may take to end, and a reset or a rollback of the pool's own. Past it the connection
-   * is destroyed and replaced. Default 5 seconds.
+   * How long a cancelled statement may take to end, a ROLLBACK, a ping or a reset. Past it the connection is destroyed
+   * and replaced. Default 5 seconds.
    */
   readonly cancelTimeout?: Duration.DurationInput | undefined
   /**

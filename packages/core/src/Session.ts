@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import type * as EffectScope from "effect/Scope"
-import type { BeginOptions } from "./Connection.js"
+import type { BeginOptions, Connection } from "./Connection.js"
 import { type Client, provideScope } from "./internal/client.js"
 import { constructor } from "./internal/constructor.js"
 import { Held, mapNow } from "./internal/held.js"
@@ -101,7 +101,7 @@ export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, Ef
       const entry = lending.take() ?? (yield* lending.acquire(restore))
       lending.leaks.track(entry)
       entry.dirty = true
-      const held = new Held(lending, entry, client.settings.turnTimeout)
+      const held = new Held(lending, entry, client.settings.turnTimeout, client.settings.statementTimeout)
       const scope = new Scope("session", held, undefined, "")
       held.stack.push(scope)
       yield* Effect.addFinalizer((exit) => closed(scope, exit))
@@ -113,7 +113,7 @@ const closed = (scope: Scope, exit: Exit.Exit<unknown, unknown>): Effect.Effect<
   const { held } = scope
   const commits = Exit.isSuccess(exit) && held.autoBegin && held.inTransaction
   const end = commits
-    ? Effect.catchAllCause(held.run(scope, () => held.end("commit")), (cause) =>
+    ? Effect.catchAllCause(held.run(scope, () => held.end(scope, "commit")), (cause) =>
       Effect.logError("a session's COMMIT failed as its scope closed; its transaction is rolled back", cause))
     : !held.inTransaction && held.connection.transaction !== "none"
     ? Effect.logWarning("a session closed with a transaction that was begun by a text of its own; it is rolled back")
@@ -147,30 +147,36 @@ const session = (client: Client, scope: Scope): Session => {
       // After the server ended the transaction ROLLBACK only acknowledges it, and COMMIT says what happened.
       const aborted = held.aborted
       savepoints.length = 0
-      if (aborted === undefined) return Effect.uninterruptible(held.run(scope, () => held.end(how)))
+      if (aborted === undefined) return Effect.uninterruptible(held.run(scope, () => held.end(scope, how)))
       held.aborted = undefined
       held.inTransaction = false
       return how === "commit" ? Effect.fail(aborted) : Effect.void
     }))
+  // Law S4, for what is no statement of the user's.
+  const send = (work: (connection: Connection) => Effect.Effect<void, SqlError.SqlError>) =>
+    Effect.suspend(() => {
+      const refusal = held.besideStream()
+      return refusal === undefined ? held.run(scope, work) : Effect.fail(refusal)
+    })
   const known = (operation: string, name: string, effect: Effect.Effect<void, SqlError.SqlError>) =>
     inside(operation, Effect.suspend(() => savepoints.includes(name) ? effect : refuse(operation, `there is no savepoint named ${name}`)))
   const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
     (Effect.isEffect(first) ? transaction(client, {}, scope)(first) : transaction(client, first, scope)) as never
   return Object.assign(constructor(client, scope), {
     begin: (options: BeginOptions = {}) =>
-      Effect.suspend(() => held.inTransaction ? refuse("begin", "the session is in a transaction already") : held.run(scope, () => held.begin(options))),
+      Effect.suspend(() => held.inTransaction ? refuse("begin", "the session is in a transaction already") : send(() => held.begin(options))),
     commit: end("commit"),
     rollback: end("rollback"),
     savepoint: (name: string) =>
-      inside("savepoint", held.run(scope, (connection) => mapNow(connection.savepoint(name), () => {
+      inside("savepoint", send((connection) => mapNow(connection.savepoint(name), () => {
         savepoints.push(name)
       }))),
     release: (name: string) =>
-      known("release", name, held.run(scope, (connection) => mapNow(connection.release(name), () => {
+      known("release", name, send((connection) => mapNow(connection.release(name), () => {
         savepoints.length = savepoints.lastIndexOf(name)
       }))),
     rollbackTo: (name: string) =>
-      known("rollbackTo", name, held.run(scope, (connection) => mapNow(connection.rollbackTo(name), () => {
+      known("rollbackTo", name, send((connection) => mapNow(connection.rollbackTo(name), () => {
         savepoints.length = savepoints.lastIndexOf(name) + 1
       }))),
     autocommit: (on: boolean) =>
@@ -180,7 +186,7 @@ const session = (client: Client, scope: Scope): Session => {
         return pending ? end("commit") : Effect.void
       }),
     inTransaction: open,
-    ping: held.run(scope, (connection) => connection.ping),
+    ping: send((connection) => connection.ping),
     native: held.run(scope, (connection) => Effect.succeed(connection.native)),
     transaction: run,
     provide: <A, E, R>(self: Effect.Effect<A, E, R>) =>

@@ -138,7 +138,10 @@ export interface Statement<A, V = unknown> extends StockStatement.Fragment, Effe
   readonly results: Effect.Effect<ReadonlyArray<Result<A>>, SqlError>
   /** An open cursor, closed with its scope. */
   readonly cursor: Effect.Effect<Cursor<A>, SqlError, Scope.Scope>
-  /** The same, cancelled on the server when it runs longer; then it fails with StatementTimeoutError. */
+  /**
+   * The same, cancelled on the server when it runs longer; then it fails with StatementTimeoutError. For a stream or a
+   * cursor it is how long the server may take to open it, and for each chunk; the consumer's own time is not counted.
+   */
   readonly timeout: (duration: Duration.DurationInput) => Statement<A, V>
   /** The same, with other options. */
   readonly with: (options: Options) => Statement<A, V>

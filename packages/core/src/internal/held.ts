@@ -39,7 +39,8 @@ export class Held {
   lost: SqlError.SqlError | undefined = undefined
   /** A statement failed in a way that leaves the connection in doubt. */
   private suspect = false
-  readonly streams = new Set<EffectScope.CloseableScope>()
+  /** Open streams, each with the transaction, savepoint or session that it was opened in. */
+  readonly streams = new Map<EffectScope.CloseableScope, Scope>()
   private busy = false
   private ended = false
   private given = false
@@ -50,7 +51,9 @@ export class Held {
   constructor(
     readonly lending: Lending<Connection>,
     readonly entry: Entry<Connection>,
-    readonly turnTimeout: number
+    readonly turnTimeout: number,
+    /** What bounds every statement bounds COMMIT, too. */
+    readonly statementTimeout: number | undefined
   ) {}
 
   get connection(): Connection {
@@ -210,12 +213,45 @@ export class Held {
       connection.transaction === "none" ? Effect.zipRight(this.begin({}), Effect.suspend(() => work(connection))) : work(connection)
   }
 
-  /** Sends COMMIT or ROLLBACK; whatever the answer, the transaction is not looked for any more. To be called in a turn. */
-  end(how: "commit" | "rollback"): Effect.Effect<void, SqlError.SqlError> {
-    return Effect.suspend(() => {
+  /**
+   * Sends COMMIT or ROLLBACK; whatever the answer, the transaction is not looked for any more. Streams of the scope that
+   * are still open end before. To be called in a turn.
+   */
+  end(scope: Scope, how: "commit" | "rollback"): Effect.Effect<void, SqlError.SqlError> {
+    const sent = Effect.suspend(() => {
       this.inTransaction = false
-      return how === "commit" ? this.connection.commit : this.connection.rollback
+      return how === "commit" ? this.kept(this.connection.commit, how) : this.dropped(this.connection.rollback, how)
     })
+    return this.streams.size === 0 ? sent : Effect.zipRight(this.endStreams(scope), sent)
+  }
+
+  /** What keeps a scope's work is bounded as every statement is. */
+  kept(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
+    return bounded(effect, this.statementTimeout, what, "unknown")
+  }
+
+  /** What drops a scope's work is not waited for longer than for a cancelling: without its connection it is dropped too. */
+  dropped(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
+    return bounded(effect, this.lending.settings.cancelTimeout, what, "not-applied")
+  }
+
+  // ---- streams ----
+
+  /** Law S4: what cannot run beside an open stream is refused at once; waiting for it would be a deadlock. */
+  besideStream(): SqlError.SqlError | undefined {
+    return this.streams.size === 0 || this.connection.capabilities.statementsBesideStream ? undefined : SqlError.make(
+      new Reason.UnsupportedError({
+        message: "while a stream is open in a transaction or session, this database runs no other statement there",
+        capability: "statementsBesideStream"
+      })
+    )
+  }
+
+  /** Ends the streams of a scope and of those inside it: who still pulls one fails. To be called in a turn. */
+  endStreams(scope: Scope): Effect.Effect<void> {
+    const own = [...this.streams].filter(([, opener]) => opener.depth >= scope.depth).map(([stream]) => stream)
+    for (const stream of own) this.streams.delete(stream)
+    return Effect.forEach(own, (stream) => EffectScope.close(stream, Exit.void), { discard: true })
   }
 
   private finish(exit: Exit.Exit<unknown, SqlError.SqlError>): void {
@@ -242,7 +278,7 @@ export class Held {
   /** Gives the connection back, when nothing of it runs any more. */
   get release(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      Effect.forEach([...this.streams], (stream) => EffectScope.close(stream, Exit.void), { discard: true })
+      Effect.forEach([...this.streams.keys()], (stream) => EffectScope.close(stream, Exit.void), { discard: true })
     ).pipe(Effect.zipRight(Effect.sync(() => {
       this.ended = true
       if (!this.busy) this.giveBack()
@@ -280,6 +316,25 @@ export const mustSettle = (cause: Cause.Cause<SqlError.SqlError>): boolean => {
 // Law T5: `unknown` is said of a COMMIT only. What was sent before it is rolled back with its connection.
 const undone = (error: SqlError.SqlError): SqlError.SqlError =>
   error.outcome === "unknown" && error.reason._tag === "ConnectionError" ? SqlError.make(Reason.undone(error.reason)) : error
+
+const bounded = (
+  effect: Effect.Effect<void, SqlError.SqlError>,
+  timeout: number | undefined,
+  operation: string,
+  outcome: Reason.Outcome
+): Effect.Effect<void, SqlError.SqlError> =>
+  timeout === undefined || !Number.isFinite(timeout) || Exit.isExit(effect) ? effect : Effect.timeoutFail(Effect.interruptible(effect), {
+    duration: timeout,
+    onTimeout: () =>
+      SqlError.make(
+        new Reason.StatementTimeoutError({
+          message: `${operation} was not answered within ${timeout} ms`,
+          operation,
+          timeout: "database",
+          outcome
+        })
+      )
+  })
 
 const waitedReason = (timeout: number): Reason.TransactionStateError =>
   new Reason.TransactionStateError({

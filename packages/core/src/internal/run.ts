@@ -42,7 +42,7 @@ export const runIn = <A>(
   const timed: Work<A> = query.timeout === undefined ? work : (connection) => withTimeout(work(connection), prepared, query.timeout)
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
-    const refusal = besideStream(client, scope)
+    const refusal = scope.held.besideStream()
     return refusal === undefined ? scope.held.run(scope, scope.held.begun(timed), !prepared.leavesState) : Effect.fail(refusal)
   }
   const lending = poolOf(client, query).lending
@@ -140,7 +140,7 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
         )
       }))
       const rows = yield* restore(guard(Scope.extend(withTimeout(entry.connection.rows(prepared.query), prepared, prepared.query.timeout), inner)))
-      return { columns: rows.columns, next: guard(rows.next) }
+      return { columns: rows.columns, next: guard(demanded(rows, prepared)) }
     })
   )
 
@@ -148,12 +148,12 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const { held } = scope
-      const refusal = besideStream(client, scope)
+      const refusal = held.besideStream()
       if (refusal !== undefined) return yield* Effect.fail(refusal)
       if (prepared.leavesState) held.entry.dirty = true
       const outer = yield* Effect.scope
       const inner = yield* Scope.make()
-      held.streams.add(inner)
+      held.streams.set(inner, scope)
       const close = Effect.suspend(() =>
         held.streams.delete(inner) ? Effect.ignore(held.run(scope, () => Scope.close(inner, Exit.void))) : Effect.void
       )
@@ -162,18 +162,12 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
       const open = (connection: Connection) =>
         Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)
       const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState)
-      return { columns: rows.columns, next: held.run(scope, () => rows.next, !prepared.leavesState) }
+      return { columns: rows.columns, next: held.run(scope, () => demanded(rows, prepared), !prepared.leavesState) }
     })
   )
 
-// Law S4: what cannot run beside an open stream is refused at once; waiting for it would be a deadlock.
-const besideStream = (client: Client, scope: OwnScope): SqlError.SqlError | undefined =>
-  scope.held.streams.size === 0 || client.dialect.capabilities.statementsBesideStream ? undefined : SqlError.make(
-    new Reason.UnsupportedError({
-      message: `${client.dialect.name} runs no statement in a transaction while a stream is open there`,
-      capability: "statementsBesideStream"
-    })
-  )
+// Law S3: a stream's timeout is the server's time for each chunk. The consumer's own is not counted.
+const demanded = (rows: Rows, prepared: Prepared) => withTimeout(rows.next, prepared, prepared.query.timeout)
 
 const withTimeout = <A, R>(
   effect: Effect.Effect<A, SqlError.SqlError, R>,

@@ -54,7 +54,7 @@ const leased = <A, E, R>(client: Client, options: Options, self: Effect.Effect<A
     const entry = pool.lending.take()
     return Effect.flatMap(entry === undefined ? pool.lending.acquire(restore) : Effect.succeed(entry), (entry) => {
       pool.lending.leaks.track(entry)
-      const held = new Held(pool.lending, entry, client.settings.turnTimeout)
+      const held = new Held(pool.lending, entry, client.settings.turnTimeout, client.settings.statementTimeout)
       return Effect.ensuring(owned(client, held, undefined, options, self, restore), held.release)
     })
   })
@@ -92,6 +92,8 @@ const nested = <A, E, R>(client: Client, parent: Scope, self: Effect.Effect<A, E
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const { held } = parent
+      const refusal = held.besideStream()
+      if (refusal !== undefined) return Effect.fail(refusal)
       const scope = new Scope("savepoint", held, parent, `sluice_${++held.savepoints}`)
       const begin = held.runWith(restore, parent, (connection) => mapNow(connection.savepoint(scope.name), () => {
         held.stack.push(scope)
@@ -122,13 +124,16 @@ export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
   Effect.uninterruptible(Effect.suspend(() => {
     const { held, parent } = scope
     if (scope.kind === "savepoint") {
-      const sent = held.run(scope, (connection) => mapNow(connection.release(scope.name), () => {
-        parent?.afterCommit.push(...scope.afterCommit)
-        scope.leave("committed")
-      }))
+      const sent = held.run(scope, (connection) => {
+        const release = mapNow(held.kept(connection.release(scope.name), "release"), () => {
+          parent?.afterCommit.push(...scope.afterCommit)
+          scope.leave("committed")
+        })
+        return held.streams.size === 0 ? release : Effect.zipRight(held.endStreams(scope), release)
+      })
       return Effect.catchAll(sent, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
     }
-    const sent = held.run(scope, () => Effect.map(held.end("commit"), () => scope.leave("committed")))
+    const sent = held.run(scope, () => Effect.map(held.end(scope, "commit"), () => scope.leave("committed")))
     return Effect.matchEffect(sent, {
       onSuccess: () => Effect.all(scope.afterCommit.splice(0), { discard: true }),
       // A second COMMIT is never sent. What the server still holds open is rolled back, so that nothing lingers.
@@ -142,8 +147,11 @@ export const rollback = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =
     const { held } = scope
     if (scope.kind !== "savepoint") return abort(scope)
     return Effect.ensuring(
-      held.run(scope, (connection) =>
-        Effect.zipRight(connection.rollbackTo(scope.name), Effect.map(connection.release(scope.name), () => scope.leave("rolled back")))),
+      held.run(scope, (connection) => {
+        const back = Effect.zipRight(connection.rollbackTo(scope.name), Effect.suspend(() => connection.release(scope.name)))
+        const left = Effect.map(held.dropped(back, "rollbackTo"), () => scope.leave("rolled back"))
+        return held.streams.size === 0 ? left : Effect.zipRight(held.endStreams(scope), left)
+      }),
       Effect.sync(() => {
         if (scope.status === "open") scope.leave("rolled back")
       })
@@ -162,7 +170,7 @@ const abort = (scope: Scope): Effect.Effect<void, SqlError.SqlError> => {
   }
   held.aborted = undefined
   return Effect.ensuring(
-    held.run(scope, () => Effect.map(held.end("rollback"), () => scope.leave("rolled back"))),
+    held.run(scope, () => Effect.map(held.end(scope, "rollback"), () => scope.leave("rolled back"))),
     Effect.sync(() => {
       if (scope.status === "open") scope.leave("rolled back")
     })

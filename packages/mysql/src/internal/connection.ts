@@ -37,14 +37,11 @@ type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 
 /** Opens a connection. It is not bound to a scope: who opens it closes it. */
 export const connect = (settings: Settings, control: Control): Effect.Effect<Mysql, SqlError.SqlError> =>
-  Effect.flatMap(Wires.connect(settings), (wire) =>
-    Effect.map(
-      Effect.onError(wire.text("SELECT VERSION(), @@max_allowed_packet", "connect"), () => Effect.sync(() => wire.destroy())),
-      ({ rows }) => {
-        const [version, packet] = (rows[0] ?? []) as ReadonlyArray<unknown>
-        return new Mysql(wire, settings, control, String(version), Number(packet))
-      }
-    ))
+  Wires.connect(settings, (wire) =>
+    Effect.map(wire.text("SELECT VERSION(), @@max_allowed_packet", "connect"), ({ rows }) => {
+      const [version, packet] = (rows[0] ?? []) as ReadonlyArray<unknown>
+      return new Mysql(wire, settings, control, String(version), Number(packet))
+    }))
 
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities

@@ -24,13 +24,16 @@ export const make = (settings: Settings): Effect.Effect<Control, never, Scope.Sc
     const opening = yield* Effect.makeSemaphore(1)
     yield* Effect.addFinalizer(() => Effect.suspend(() => wire === undefined ? Effect.void : wire.quit))
     const opened = opening.withPermits(1)(Effect.suspend(() =>
-      wire !== undefined && !wire.isClosed ? Effect.succeed(wire) : Effect.tap(connect({ ...settings, session: [] }), (fresh) =>
+      wire !== undefined && !wire.isClosed ? Effect.succeed(wire) : Effect.tap(connect({ ...settings, session: [] }, Effect.succeed), (fresh) =>
         Effect.sync(() => {
           wire = fresh
         }))
     ))
     const kill: Control["kill"] = (id, what) =>
-      Effect.flatMap(opened, (wire) => wire.text(what === "session" ? `KILL ${id}` : `KILL QUERY ${id}`, "cancel")).pipe(
+      Effect.flatMap(opened, (wire) =>
+        // Whoever gave up waiting saw it mute: the next one gets another.
+        Effect.onInterrupt(wire.text(what === "session" ? `KILL ${id}` : `KILL QUERY ${id}`, "cancel"), () => Effect.sync(() => wire.destroy()))
+      ).pipe(
         // A session that is gone already runs nothing.
         Effect.catchIf((error) => error.reason.code === noSuchThread, () => Effect.void),
         Effect.asVoid

@@ -17,6 +17,8 @@ import * as Url from "./url.js"
 /** Everything that a connection needs. */
 export interface Settings {
   readonly driver: ConnectionOptions
+  /** Milliseconds, the login and the session's settings included. */
+  readonly connectTimeout: number
   readonly endpoint: string
   readonly host: string
   readonly port: number
@@ -68,6 +70,7 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
         jsonStrings: true,
         timezone: "Z"
       },
+      connectTimeout,
       endpoint: socket ?? `${host}:${port}`,
       host: socket ?? host,
       port,

@@ -190,10 +190,10 @@ export class Wire {
   }
 
   /** Destroys the connection: nothing is sent any more. */
-  destroy(): void {
+  destroy(error = ended("the connection was closed")): void {
     this.raw.destroy()
     this.raw.stream.destroy()
-    this.lost(ended("the connection was closed"))
+    this.lost(error)
   }
 
   /** Ends the session in good order, and without it where the server does not answer. */
@@ -269,12 +269,26 @@ const partsOf = (rows: Driver.Answered | undefined, fields: Driver.Fields): Read
   })
 }
 
-/** Connects and makes the session what the settings say. Interrupted, it leaves no socket behind. */
-export const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(restore(open(settings)), (wire) =>
-      Effect.onError(restore(Effect.as(prepareSession(wire, settings), wire)), () => Effect.sync(() => wire.destroy())))
-  )
+/**
+ * Connects, makes the session what the settings say, and reads what must be known of it: all of that within
+ * `connectTimeout`. Interrupted, it leaves no socket behind.
+ */
+export const connect = <A>(settings: Settings, read: (wire: Wire) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
+  Effect.uninterruptibleMask((restore) => {
+    const start = performance.now()
+    return Effect.flatMap(restore(open(settings)), (wire) => {
+      // The driver's own timeout is over with the login.
+      const left = Math.min(longestTimer, Math.max(1, settings.connectTimeout - (performance.now() - start)))
+      const timer = setTimeout(() => wire.destroy(ended(`connecting took longer than ${settings.connectTimeout} ms`, "ETIMEDOUT")), left)
+      return restore(Effect.zipRight(prepareSession(wire, settings), Effect.suspend(() => read(wire)))).pipe(
+        Effect.onError(() => Effect.sync(() => wire.destroy())),
+        Effect.ensuring(Effect.sync(() => clearTimeout(timer)))
+      )
+    })
+  })
+
+// What a timer of Node can hold.
+const longestTimer = 2_147_483_647
 
 const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
   Effect.async((resume) => {

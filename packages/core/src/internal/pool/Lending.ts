@@ -119,13 +119,13 @@ export class Lending<C extends Connection> {
     return this.queue(restore, deadline, ahead)
   }
 
-  // A dead connection costs the borrower its ping, not its place in the queue.
+  // A dead connection costs the borrower its ping, not its place in the queue; one that is mute, no more than a cancelling.
   private validate(restore: Restore, entry: Entry<C>, deadline: number): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const again = (): Effect.Effect<Entry<C>, SqlError.SqlError> => {
       this.discard(entry, "destroy")
       return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true)
     }
-    return restore(Effect.timeoutOption(Effect.interruptible(entry.connection.ping), Math.max(1, deadline - this.now))).pipe(
+    return restore(Effect.timeoutOption(Effect.interruptible(entry.connection.ping), Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout)))).pipe(
       Effect.matchCauseEffect({
         onSuccess: Option.match({
           onNone: again,
@@ -271,6 +271,8 @@ export class Lending<C extends Connection> {
         this.stuckSince = undefined
       }
       if (Option.getOrElse(settled, () => false)) return true
+      // Nothing waits for an answer any more that did not come in time.
+      yield* Fiber.interruptFork(fiber)
       this.discard(entry, "destroy")
       return false
     })

@@ -1,8 +1,10 @@
 /**
- * All fault cases, in the order of the laws.
+ * All fault cases.
  */
 import type { Case } from "../../Case.js"
 import type { Bench } from "../../Faults.js"
 import { cuts } from "./cuts.js"
+import { kills } from "./kills.js"
+import { silence } from "./silence.js"
 
-export const cases: ReadonlyArray<Case<Bench>> = [...cuts]
+export const cases: ReadonlyArray<Case<Bench>> = [...cuts, ...kills, ...silence]
