@@ -181,6 +181,12 @@ export interface BeginOptions {
   readonly access?: "deferred" | "immediate" | "exclusive" | undefined
   /** A name for the transaction, where the server knows names. */
   readonly name?: string | undefined
+  /**
+   * MySQL: what becomes of the transaction after a statement in it that commits by itself, as DDL does. `fail` (default,
+   * law T7): every later statement of it fails with TransactionAbortedError. `autocommit`: what follows runs outside of a
+   * transaction, as with the stock driver. Where DDL is a part of transactions it has no meaning.
+   */
+  readonly implicitCommit?: "fail" | "autocommit" | undefined
 }
 
 /**

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Column, Connection, Result } from "./Connection.js"
+import type { BeginOptions, Column, Connection, Result } from "./Connection.js"
 import type { Dialect } from "./Dialect.js"
 import * as Doctor from "./Doctor.js"
 import { type Client, currentScope, type Pools, tag } from "./internal/client.js"
@@ -228,6 +228,8 @@ export interface Options extends Config {
   readonly attributes: Readonly<Record<string, unknown>>
   /** The form in which the stock driver answers `.raw`: what Kysely's and Drizzle's adapters read. */
   readonly raw: (result: Result) => unknown
+  /** How `withTransaction`, which takes no options itself, begins an outermost transaction. Default: as `transaction`. */
+  readonly withTransaction?: BeginOptions | undefined
 }
 
 /**
@@ -253,6 +255,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
       dialect,
       pools,
       raw: options.raw,
+      withTransaction: options.withTransaction ?? {},
       settings: {
         integers: options.integers,
         duplicates: options.duplicates ?? "last",
@@ -285,7 +288,7 @@ const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Da
     dialect: client.dialect,
     pool: Verbs.poolView(all),
     reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
-    withTransaction: transaction(client, {}, undefined),
+    withTransaction: transaction(client, client.withTransaction, undefined),
     reactive: reactivity.stream,
     reactiveMailbox: reactivity.query,
     transaction: run,

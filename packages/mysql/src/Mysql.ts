@@ -24,6 +24,9 @@ import * as Internal from "./internal/connection.js"
 import * as Control from "./internal/control.js"
 import { dialect, raw } from "./internal/dialect.js"
 import { settings } from "./internal/options.js"
+import * as Stock from "./Stock.js"
+
+export type { StockClient, StockConfig } from "./Stock.js"
 
 /**
  * How TLS is spoken. The server's certificate and its name are checked unless this says otherwise.
@@ -119,6 +122,12 @@ export interface Config extends Database.Config {
   readonly dates?: "string" | "date" | undefined
   /** `rowsAffected` of an UPDATE: rows that were found (default), or those that it changed. */
   readonly affectedRows?: "found" | "changed" | undefined
+  /**
+   * What `withTransaction`, the stock verb, does after a statement in it that commits by itself, as DDL does: `fail`
+   * (default), as `transaction` by law T7, or `autocommit`: what follows runs outside of a transaction, as the stock
+   * driver has it and its Migrator needs it. The default of `layerStock` is `autocommit`.
+   */
+  readonly implicitCommit?: "fail" | "autocommit" | undefined
   /** Whether the server may ask for a file at all; no file is given yet. Default false. */
   readonly localInfile?: boolean | undefined
   /** Prepared statements that each connection keeps. Default 200. */
@@ -167,6 +176,7 @@ export const make = (
       ...config,
       dialect,
       raw,
+      withTransaction: { implicitCommit: config.implicitCommit },
       pools: { write, read: undefined, session: undefined },
       attributes: {
         "server.address": checked.host,
@@ -237,3 +247,44 @@ export const layerAs = <I, S extends SqlClient.SqlClient>(
 ): Layer.Layer<I, SqlError.SqlError> =>
   // The conditional type lets no other S through, and TypeScript cannot see through it.
   Database.layerAs(tag as unknown as Context.Tag<I, Database.Database>, make(config))
+
+/**
+ * As `layer`, and under the tag `MysqlClient` of @effect/sql-mysql2, too: an app that was written for that package moves
+ * over by this one import, its migrator, repositories, resolvers and query builders with it.
+ *
+ * @example
+ * ```ts
+ * import { SqlClient } from "@effect/sql"
+ * import { Mysql } from "@sluice/mysql"
+ * import { Effect, Redacted } from "effect"
+ *
+ * // Before: MysqlClient.layer({ … })
+ * const layer = Mysql.layerStock({ url: Redacted.make("mysql://app:secret@localhost/orders"), maxConnections: 20 })
+ * const program = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT 1 AS one`).pipe(Effect.provide(layer))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerStock = (
+  config: Stock.StockConfig
+): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError> => Stock.layer(config, make)
+
+/**
+ * As `layerStock`, from Effect's Config.
+ *
+ * @example
+ * ```ts
+ * import { Mysql } from "@sluice/mysql"
+ * import { Config } from "effect"
+ *
+ * const layer = Mysql.layerStockConfig({ url: Config.redacted("DATABASE_URL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerStockConfig = (
+  config: EffectConfig.Config.Wrap<Stock.StockConfig>
+): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layerStock))

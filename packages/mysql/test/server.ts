@@ -29,15 +29,18 @@ const asRoot = <A>(at: string, use: (db: Database.Database) => Effect.Effect<A, 
 let names = 0
 
 /** A layer of a database on that server that is new each time the layer is built, and dropped with it. */
-const freshAt = (at: string) => (config: Mysql.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+const freshAs = (at: string) => <I>(layer: (config: Mysql.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
   Layer.unwrapScoped(Effect.gen(function*() {
     const database = `sluice_${process.pid}_${++names}`
     yield* Effect.acquireRelease(
       asRoot(at, (db) => db.unsafe(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`)),
       () => Effect.orDie(asRoot(at, (db) => db.unsafe(`DROP DATABASE IF EXISTS ${database}`)))
     )
-    return Mysql.layer({ url: at, database, ...config })
+    return layer({ url: at, database })
   }))
+
+const freshAt = (at: string) => (config: Mysql.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+  freshAs(at)((server) => Mysql.layer({ ...server, ...config }))
 
 /** The same on the server of SLUICE_MYSQL_URL. */
 export const fresh = freshAt(url ?? "mysql://127.0.0.1:1/none")
@@ -48,6 +51,8 @@ export interface Server {
   readonly version: string
   readonly url: string
   readonly fresh: typeof fresh
+  /** As `fresh`, by a layer of the test's own. */
+  readonly freshAs: ReturnType<typeof freshAs>
 }
 
 const ask = (at: string): Promise<Server> =>
@@ -55,7 +60,8 @@ const ask = (at: string): Promise<Server> =>
     name: /mariadb/i.test(version) ? "mariadb" : "mysql",
     version,
     url: at,
-    fresh: freshAt(at)
+    fresh: freshAt(at),
+    freshAs: freshAs(at)
   })))
 
 /** Every server that is here. */

@@ -46,6 +46,8 @@ export interface Client {
   readonly dialect: Dialect
   readonly pools: Pools
   readonly raw: (result: Connection.Result) => unknown
+  /** How the stock verb, which takes no options, begins. */
+  readonly withTransaction: Connection.BeginOptions
   readonly settings: Settings
   readonly transformName: ((name: string) => string) | undefined
   readonly transformRows: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined

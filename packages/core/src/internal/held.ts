@@ -33,6 +33,8 @@ export class Held {
   savepoints = 0
   /** A transaction was begun here and has not been ended by us. */
   inTransaction = false
+  /** The transaction's end by a statement that commits by itself is no failure: what follows runs in autocommit. */
+  private survivesCommit = false
   /** Why the transaction is over, when it was not we who ended it (law T7). */
   aborted: SqlError.SqlError | undefined = undefined
   /** The connection is gone; nothing runs here any more. */
@@ -109,7 +111,8 @@ export class Held {
   done(): void {
     this.busy = false
     if (this.inTransaction && this.connection.transaction === "none" && this.aborted === undefined) {
-      this.aborted = SqlError.make(abortedReason(undefined))
+      if (this.survivesCommit) this.inTransaction = false
+      else this.aborted = SqlError.make(abortedReason(undefined))
     }
     if (this.connection.isClosed && this.lost === undefined) this.lost = SqlError.make(lostReason())
     if (this.ended) return this.giveBack()
@@ -202,6 +205,7 @@ export class Held {
   begin(options: BeginOptions): Effect.Effect<void, SqlError.SqlError> {
     return mapNow(this.connection.begin(options), () => {
       this.inTransaction = true
+      this.survivesCommit = options.implicitCommit === "autocommit"
       this.aborted = undefined
     })
   }
@@ -259,7 +263,9 @@ export class Held {
     if (mustSettle(exit.cause)) return this.settle()
     const failure = Cause.failureOption(exit.cause)
     if (failure._tag === "Some" && failure.value.connection !== "usable") this.suspect = true
-    if (failure._tag === "Some" && this.inTransaction && this.aborted === undefined && this.connection.transaction === "none") {
+    // DDL commits before it fails ("the table exists already"); whatever else ended the transaction rolled it back.
+    const committed = failure._tag === "Some" && this.survivesCommit && failure.value.reason._tag === "SqlSyntaxError"
+    if (failure._tag === "Some" && this.inTransaction && this.aborted === undefined && this.connection.transaction === "none" && !committed) {
       this.aborted = SqlError.make(abortedReason(failure.value))
     }
     this.done()

@@ -23,7 +23,9 @@ export class Scope {
     readonly held: Held,
     readonly parent: Scope | undefined,
     /** The savepoint's name, for a savepoint. */
-    readonly name: string
+    readonly name: string,
+    /** A statement in it that commits by itself is no failure; see `BeginOptions.implicitCommit`. */
+    readonly survivesCommit = false
   ) {}
 
   get depth(): number {

@@ -45,8 +45,13 @@ export const transaction = (client: Client, options: Options, own: Scope | undef
       : Effect.retry(run, { schedule: options.retry, while: Retry.mayRepeat })
   }))
 
-// A session that is in no transaction begins one of its own for a nested effect.
-const isFree = (scope: Scope): boolean => scope.kind === "session" && scope.held.connection.transaction === "none"
+// A session that is in no transaction begins one of its own for a nested effect, and so does a transaction that goes on
+// in autocommit.
+const isFree = (scope: Scope): boolean => (scope.kind === "session" || isCommitted(scope)) && scope.held.connection.transaction === "none"
+
+// A statement in it committed by itself, and that was allowed: nothing is left to commit or to roll back.
+const isCommitted = (scope: Scope): boolean =>
+  scope.survivesCommit && !scope.held.inTransaction && scope.held.aborted === undefined && scope.held.connection.transaction === "none"
 
 const leased = <A, E, R>(client: Client, options: Options, self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
   Effect.uninterruptibleMask((restore) => {
@@ -68,7 +73,7 @@ const owned = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   restore: Restore
 ): Effect.Effect<A, E | SqlError.SqlError, R> => {
-  const scope = new Scope("transaction", held, parent, "")
+  const scope = new Scope("transaction", held, parent, "", options.implicitCommit === "autocommit")
   const begin = (parent === undefined ? pushed(scope) : Effect.void).pipe(
     Effect.zipRight(held.runWith(restore, parent ?? scope, () => mapNow(held.begin(options), () => {
       if (parent !== undefined) held.stack.push(scope)
@@ -133,7 +138,7 @@ export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
       })
       return Effect.catchAll(sent, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
     }
-    const sent = held.run(scope, () => Effect.map(held.end(scope, "commit"), () => scope.leave("committed")))
+    const sent = held.run(scope, () => Effect.map(isCommitted(scope) ? Effect.void : held.end(scope, "commit"), () => scope.leave("committed")))
     return Effect.matchEffect(sent, {
       onSuccess: () => Effect.all(scope.afterCommit.splice(0), { discard: true }),
       // A second COMMIT is never sent. What the server still holds open is rolled back, so that nothing lingers.
