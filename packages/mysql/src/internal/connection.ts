@@ -25,6 +25,7 @@ import { isFatal, toSqlError } from "./errors.js"
 import * as Many from "./many.js"
 import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
+import * as Repository from "./repository.js"
 import { duplicate, fixed, read, readingOf, warned } from "./result.js"
 import { besideStream, endSession, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
@@ -82,6 +83,11 @@ export class Mysql implements Connection.Connection {
   // ---- statements ----
 
   execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
+    const pair = query.prepare ? undefined : Repository.pairOf(query)
+    return pair === undefined ? this.one(query) : Repository.execute(pair, (query) => this.one(query))
+  }
+
+  private one(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
     return this.run(query, (parts) => {
       const part = parts.find((one) => one.header === undefined) ?? parts[parts.length - 1]
       return read(query, this.settings, part, parts[parts.length - 1]?.header)
