@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import * as StockClient from "@effect/sql/SqlClient"
 import * as SqlResolver from "@effect/sql/SqlResolver"
+import * as Resolver from "@sluice/core/Resolver"
 import * as Database from "@sluice/core/Database"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -251,6 +252,32 @@ export const verbs: ReadonlyArray<Case> = [
         const found = yield* Effect.all([resolver.execute(2), resolver.execute(1), resolver.execute(3)], { batching: true, concurrency: "unbounded" })
         assert.deepStrictEqual(found.map(Option.map((thing) => thing.name)), [Option.some("b"), Option.some("a"), Option.none()])
       }))
+    })
+  },
+  {
+    law: "V5",
+    title: "a resolver that is made distinct answers everyone who asks for one id, and asks for it once",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const asked: Array<ReadonlyArray<number>> = []
+      const resolver = Resolver.distinct(yield* SqlResolver.findById("Thing", {
+        Id: Schema.Number,
+        Result: Schema.Struct({ id: Schema.Number, name: Schema.String }),
+        ResultId: (thing) => thing.id,
+        execute: (wanted) => {
+          asked.push(wanted)
+          return db`SELECT id, name FROM things WHERE ${db.in("id", wanted)}`
+        }
+      }))
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db`INSERT INTO things ${db.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }])}`
+        const found = yield* Effect.forEach([1, 2, 1, 3, 3], (id) => resolver.execute(id), { batching: true })
+        assert.deepStrictEqual(found.map(Option.map((thing) => thing.name)), [Option.some("a"), Option.some("b"), Option.some("a"), Option.none(), Option.none()])
+      }))
+      assert.deepStrictEqual(asked, [[1, 2, 3]])
+      yield* db.unsafe("DROP TABLE things")
+      const failed = yield* Effect.forEach([1, 1], (id) => Effect.flip(resolver.execute(id)), { batching: true })
+      assert.deepStrictEqual(failed.map((error) => error._tag), ["SqlError", "SqlError"])
     })
   }
 ]

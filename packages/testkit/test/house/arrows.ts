@@ -53,7 +53,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Dialect"],
   ["Sql", "internal/named"],
   ["Bulk", "Connection", "Job"],
-  ["Retry", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
+  ["Retry", "Resolver", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
   ["Telemetry", "internal/pool/Observer"],
   ["Pool"],
   ["Hosts"],
