@@ -42,8 +42,11 @@ export const dialect: Dialect.Dialect = {
   placeholder: () => "?",
   defaultKeyword: "DEFAULT",
   returning: "suffix",
-  // UPDATE has no FROM: many rows are joined to the table before SET, where core's form has no place.
-  updateValues: undefined,
+  // UPDATE has no FROM; what stands here is joined to the table: UPDATE t INNER JOIN <this> ON d.id = t.id SET …
+  updateValues: ({ alias, columns, rows }) => {
+    const [first, ...rest] = rows.map((row, i) => `SELECT ${row.map((value, c) => i === 0 ? `${value} AS ${columns[c]}` : value).join(", ")}`)
+    return `(${[first, ...rest].join(" UNION ALL ")}) AS ${alias}`
+  },
   lexicon,
   // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is 16 MB unless the server says otherwise.
   limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, maxInsertRows: Number.POSITIVE_INFINITY },

@@ -98,7 +98,27 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     ...(code === undefined ? {} : namesOf(code, error.sqlMessage ?? error.message, about.statement ?? "")),
     cause: error
   }
-  return SqlError.make(code === undefined ? byDriver(error, options, about) : byServer(code, options, about))
+  if (code === undefined) return SqlError.make(byDriver(error, options, about))
+  const failure = SqlError.make(byServer(code, options, about))
+  // What code that was written for the driver looks at: its error without the values that its texts quote (law E4).
+  return Object.defineProperty(failure, "cause", { value: new ServerError(options.message, error), enumerable: false })
+}
+
+class ServerError extends Error {
+  readonly code: string | undefined
+  readonly errno: number | undefined
+  readonly sqlState: string | undefined
+  readonly sqlMessage: string
+
+  constructor(message: string, error: DriverError) {
+    super(message)
+    this.code = error.code
+    this.errno = error.errno
+    this.sqlState = error.sqlState
+    this.sqlMessage = message
+    // Where it was thrown says nothing: the driver's parser.
+    this.stack = `${error.code ?? "Error"}: ${message}`
+  }
 }
 
 const byServer = (code: number, options: Reason.ReasonOptions, about: About): Reason.Reason => {
