@@ -4,7 +4,7 @@
 import * as MysqlDrizzle from "@effect/sql-drizzle/Mysql"
 import * as Kysely from "@effect/sql-kysely/Mysql"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
 import * as SqlError from "@sluice/core/SqlError"
 import type * as StockError from "@effect/sql/SqlError"
@@ -14,13 +14,13 @@ import type { MySqlRemoteDatabase } from "drizzle-orm/mysql-proxy"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Generated } from "kysely"
-import { isMissing, stock } from "./stock.js"
+import { onServers } from "./stock.js"
 
 interface Tables {
   readonly users: { readonly id: Generated<number>; readonly name: string }
 }
 
-describe.skipIf(isMissing)("Kysely", () => {
+onServers("Kysely", (stock) => {
   it.live("makes tables, writes, reads, and shares our transactions", () =>
     Effect.gen(function*() {
       const db = yield* Kysely.make<Tables>()
@@ -47,7 +47,7 @@ const users = Drizzle.mysqlTable("users", {
 const drizzle = Effect.map(MysqlDrizzle.MysqlDrizzle, (db) => db as unknown as MySqlRemoteDatabase)
 const run = <A>(query: PromiseLike<A>) => query as unknown as Effect.Effect<A, StockError.SqlError>
 
-describe.skipIf(isMissing)("Drizzle", () => {
+onServers("Drizzle", (stock) => {
   const layer = MysqlDrizzle.layer.pipe(Layer.provideMerge(stock({ dates: "string" })))
 
   it.live("writes, reads, joins, and shares our transactions", () =>

@@ -7,7 +7,7 @@ import * as Path from "@effect/platform/Path"
 import { MysqlClient, MysqlMigrator } from "@effect/sql-mysql2"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as StockError from "@effect/sql/SqlError"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
@@ -19,10 +19,9 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { url } from "../server.js"
-import { isMissing, stock } from "./stock.js"
+import { onServers } from "./stock.js"
 
-describe.skipIf(isMissing)("Mysql.layerStock", () => {
+onServers("Mysql.layerStock", (stock, server) => {
   it.live("is the stock client by its own tag, the stock SqlClient and the Database: one object", () =>
     Effect.gen(function*() {
       const client = yield* MysqlClient.MysqlClient
@@ -40,7 +39,7 @@ describe.skipIf(isMissing)("Mysql.layerStock", () => {
     Effect.gen(function*() {
       const { config } = yield* MysqlClient.MysqlClient
       const [database] = yield* (yield* Database.Database)<{ name: string }>`SELECT DATABASE() AS name`.column("name")
-      const reached = new URL(url ?? "")
+      const reached = new URL(server.url)
       assert.deepStrictEqual(
         [config.host, config.port, config.username, config.database, config.maxConnections],
         [reached.hostname, Number(reached.port), reached.username, database, 3]
@@ -61,7 +60,7 @@ describe.skipIf(isMissing)("Mysql.layerStock", () => {
   it.live("reads its fields from Effect's Config", () =>
     Effect.gen(function*() {
       const layer = Mysql.layerStockConfig({ url: EffectConfig.redacted("URL") }).pipe(
-        Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["URL", url ?? ""]]))))
+        Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["URL", server.url]]))))
       )
       assert.deepStrictEqual(yield* Effect.flatMap(MysqlClient.MysqlClient, (sql) => sql`SELECT 1 AS one`).pipe(Effect.provide(layer)), [{ one: 1 }])
     }))
@@ -96,7 +95,7 @@ const people = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE peo
 const names = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.zipRight(sql`ALTER TABLE people ADD COLUMN name VARCHAR(20)`, sql`INSERT INTO people VALUES (1, 'Ada')`))
 
-describe.skipIf(isMissing)("the stock MysqlMigrator", () => {
+onServers("the stock MysqlMigrator", (stock) => {
   it.live("migrates, records what it ran, and has nothing to do the second time", () =>
     Effect.gen(function*() {
       const migrate = (count: 1 | 2) => MysqlMigrator.run({
@@ -148,7 +147,7 @@ describe.skipIf(isMissing)("the stock MysqlMigrator", () => {
     }).pipe(Effect.provide(stock())))
 })
 
-describe.skipIf(isMissing)("T7 DDL in a transaction", () => {
+onServers("T7 DDL in a transaction", (stock) => {
   const body = (db: Database.Database, from: number, table: string) => Effect.gen(function*() {
     yield* db`INSERT INTO t VALUES (${from})`
     yield* db.unsafe(`CREATE TABLE ${table} (id INTEGER)`)

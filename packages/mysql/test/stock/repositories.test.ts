@@ -6,7 +6,7 @@ import * as Model from "@effect/sql/Model"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlPersistedQueue from "@effect/sql/SqlPersistedQueue"
 import * as SqlResolver from "@effect/sql/SqlResolver"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -15,8 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { fresh } from "../server.js"
-import { isMissing, stock } from "./stock.js"
+import { onServers } from "./stock.js"
 
 class Person extends Model.Class<Person>("Person")({
   id: Model.Generated(Schema.Number),
@@ -38,8 +37,8 @@ const repository = Effect.zipRight(table, Model.makeRepository(Person, { tableNa
 
 const ada = Person.insert.make({ fullName: "Ada; it's \\ `x`?", tags: ["a", "b;"] })
 
-describe.skipIf(isMissing)("Model.makeRepository", () => {
-  for (const [title, layer] of [["layerStock", stock(names)], ["layer", fresh({ ...names, dates: "date" })]] as const) {
+onServers("Model.makeRepository", (stock, server) => {
+  for (const [title, layer] of [["layerStock", stock(names)], ["layer", server.fresh({ ...names, dates: "date" })]] as const) {
     it.live(`inserts, reads back, updates, finds and deletes, with multi-statements off (${title})`, () =>
       Effect.gen(function*() {
         const people = yield* repository
@@ -95,7 +94,7 @@ const rows = Effect.gen(function*() {
   return sql
 })
 
-describe.skipIf(isMissing)("SqlResolver", () => {
+onServers("SqlResolver", (stock) => {
   it.live("findById answers each id, and None where there is no row", () =>
     Effect.gen(function*() {
       const sql = yield* rows
@@ -141,7 +140,7 @@ describe.skipIf(isMissing)("SqlResolver", () => {
     }).pipe(Effect.provide(stock())))
 })
 
-describe.skipIf(isMissing)("SqlPersistedQueue", () => {
+onServers("SqlPersistedQueue", (stock) => {
   const queue = PersistedQueue.make({ name: "mail", schema: Schema.Struct({ to: Schema.String }) })
   const layer = PersistedQueue.layer.pipe(
     Layer.provide(SqlPersistedQueue.layerStore({ pollInterval: 20 })),
