@@ -138,7 +138,7 @@ export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
       })
       return Effect.catchAll(sent, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
     }
-    const sent = held.run(scope, () => Effect.map(isCommitted(scope) ? Effect.void : held.end(scope, "commit"), () => scope.leave("committed")))
+    const sent = held.run(scope, () => Effect.map(isCommitted(scope) ? held.endStreams(scope) : held.end(scope, "commit"), () => scope.leave("committed")))
     return Effect.matchEffect(sent, {
       onSuccess: () => Effect.all(scope.afterCommit.splice(0), { discard: true }),
       // A second COMMIT is never sent. What the server still holds open is rolled back, so that nothing lingers.
