@@ -159,7 +159,7 @@ export const pool = <C extends Connection, E>(options: Options<C, E>): Effect.Ef
     const { connect, endpoints, role, targetSessionAttrs = "any", ...rest } = options
     const first = endpoints[0]
     if (first === undefined) return yield* refuse("hosts", "must name at least one host")
-    if (!targets.has(targetSessionAttrs)) return yield* refuse("targetSessionAttrs", `must be one of ${[...targets].join(", ")}`)
+    if (!targets.includes(targetSessionAttrs)) return yield* refuse("targetSessionAttrs", `must be one of ${targets.join(", ")}`)
     const balance = options.loadBalanceHosts ?? "disable"
     if (balance !== "disable" && balance !== "random") return yield* refuse("loadBalanceHosts", `must be disable or random, was ${JSON.stringify(balance)}`)
     const coolDown = yield* millis("hostCoolDown", options.hostCoolDown, 30_000, "zero")
@@ -182,7 +182,20 @@ export const pool = <C extends Connection, E>(options: Options<C, E>): Effect.Ef
     return made
   })
 
-const targets: ReadonlySet<TargetSessionAttrs> = new Set(["any", "read-write", "read-only", "primary", "standby", "prefer-standby"])
+/**
+ * Every value of `targetSessionAttrs`: for the options of a URL.
+ *
+ * @example
+ * ```ts
+ * import { Hosts } from "@sluice/core"
+ *
+ * const target = Hosts.targets.find((one) => one === "primary")
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const targets: ReadonlyArray<TargetSessionAttrs> = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
 
 /**
  * The hosts of a config as records, checked: a ConfigError names the entry that is malformed.

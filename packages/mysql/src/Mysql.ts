@@ -2,7 +2,7 @@
  * MySQL and MariaDB, over mysql2, as a `Database`.
  *
  * One pool of core's serves everything; the driver's own pool is not used. This file reads the config and wires the pool
- * and the control connection by which statements are stopped; what a connection does is in `internal/connection`.
+ * and the control connections by which statements are stopped; what a connection does is in `internal/connection`.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
-import * as Pool from "@sluice/core/Pool"
+import * as Hosts from "@sluice/core/Hosts"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as EffectConfig from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -23,7 +23,7 @@ import type * as Scope from "effect/Scope"
 import * as Internal from "./internal/connection.js"
 import * as Control from "./internal/control.js"
 import { dialect, raw } from "./internal/dialect.js"
-import { settings } from "./internal/options.js"
+import { at, endpointOf, type Place, settings } from "./internal/options.js"
 import * as Stock from "./Stock.js"
 
 export type { StockClient, StockConfig } from "./Stock.js"
@@ -61,6 +61,10 @@ export interface Tls {
  * How a server is reached, and what every session is opened with. Durations are milliseconds where they are numbers. A
  * field that cannot work fails the layer with a ConfigError that names it.
  *
+ * Several `hosts`: a server is a standby when `read_only` is on, and then `read-only` as well; `primary` and `read-write` are
+ * the others. A user who may write all the same (SUPER, READ ONLY ADMIN) is not warned by the server. Where writes are
+ * wanted, a statement that is refused because the server has become read-only is a retryable ConnectionError.
+ *
  * Types: BIGINT is a number, or a bigint with `integers: "bigint"`, and a value that a number would round is a DataError;
  * smaller integers are always numbers. DECIMAL, DATE, TIME and JSON are their exact text, BIT, binary strings, geometry
  * and vectors are bytes. A Date goes in as its wall clock in `timezone`, with milliseconds.
@@ -81,10 +85,11 @@ export interface Tls {
  * @category configuration
  * @since 0.1.0
  */
-export interface Config extends Database.Config {
+export interface Config extends Database.Config, Hosts.Config {
   /**
-   * `mysql://user:password@host:port/database`, or `mariadb:`. Its options are `unixSocket`, `charset`, `collation` and
-   * `timezone`; another one is a ConfigError. A field beside it wins.
+   * `mysql://user:password@host:port/database`, or `mariadb:`; several hosts are separated by commas. Its options are
+   * `unixSocket`, `charset`, `collation`, `timezone`, `targetSessionAttrs` and `loadBalanceHosts`; another one is a
+   * ConfigError. A field beside it wins.
    */
   readonly url?: string | Redacted.Redacted | undefined
   /** Default `localhost`. */
@@ -166,11 +171,16 @@ export const make = (
   Effect.gen(function*() {
     const checked = yield* settings(config)
     // Before the pool, and so closed after it: what the pool gives up may have to be stopped.
-    const control = yield* Control.make(checked)
-    const write = yield* Pool.make<Connection>({
+    const controls = yield* Control.make
+    const isOne = checked.places.length === 1
+    const servers = isOne ? checked.endpoint : checked.places.map(endpointOf).join(",")
+    const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
-      name: `${checked.endpoint}${checked.database === undefined ? "" : `/${checked.database}`}`,
-      connect: Internal.connect(checked, control)
+      ...checked.target,
+      name: `${servers}${checked.database === undefined ? "" : `/${checked.database}`}`,
+      endpoints: checked.places.map((place) => ({ label: isOne ? checked.endpoint : endpointOf(place), endpoint: place })),
+      connect: (place, demoted) => Internal.connect(at(checked, place, demoted), controls),
+      role: Internal.role
     })
     return yield* Database.make({
       ...config,
@@ -179,8 +189,8 @@ export const make = (
       withTransaction: { implicitCommit: config.implicitCommit },
       pools: { write, read: undefined, session: undefined },
       attributes: {
-        "server.address": checked.host,
-        "server.port": checked.port,
+        // Which of several a statement goes to is not known when its span begins.
+        ...(isOne ? { "server.address": checked.host, "server.port": checked.port } : {}),
         ...(checked.database === undefined ? {} : { "db.namespace": checked.database })
       }
     })

@@ -16,17 +16,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as BulkInsert from "./bulk.js"
-import type { Control } from "./control.js"
+import type { Control, Controls } from "./control.js"
 import { Cursor } from "./cursor.js"
 import * as Decode from "./decode.js"
 import { capabilities, dialect } from "./dialect.js"
 import * as Driver from "./driver.js"
-import { isFatal, toSqlError } from "./errors.js"
+import { type About, isFatal, toSqlError } from "./errors.js"
 import * as Many from "./many.js"
 import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
 import { duplicate, fixed, read, readingOf, warned } from "./result.js"
+import * as Servers from "./server.js"
 import { besideStream, endSession, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
 import { textOf } from "./text.js"
@@ -37,12 +38,9 @@ export type { Settings } from "./options.js"
 type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 
 /** Opens a connection. It is not bound to a scope: who opens it closes it. */
-export const connect = (settings: Settings, control: Control): Effect.Effect<Mysql, SqlError.SqlError> =>
+export const connect = (settings: Settings, controls: Controls): Effect.Effect<Mysql, SqlError.SqlError> =>
   Wires.connect(settings, (wire) =>
-    Effect.map(wire.text("SELECT VERSION(), @@max_allowed_packet", "connect"), ({ rows }) => {
-      const [version, packet] = (rows[0] ?? []) as ReadonlyArray<unknown>
-      return new Mysql(wire, settings, control, String(version), Number(packet))
-    }))
+    Effect.map(Servers.ask(wire), (server) => new Mysql(wire, settings, controls.of(wire, settings, server.identity), server)))
 
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities
@@ -52,16 +50,19 @@ export class Mysql implements Connection.Connection {
     readonly wire: Wires.Wire,
     readonly settings: Settings,
     private readonly control: Control,
-    readonly version: string,
-    readonly maxPacket: number
+    readonly server: Servers.Server
   ) {
-    const isMariadb = /mariadb/i.test(version)
+    const isMariadb = /mariadb/i.test(server.version)
     this.capabilities = isMariadb ? { ...capabilities, returning: true } : capabilities
     this.shapes = isMariadb ? undefined : new Shapes()
   }
 
   get id(): number {
     return this.wire.id
+  }
+
+  get maxPacket(): number {
+    return this.server.maxPacket
   }
 
   get endpoint(): string {
@@ -133,10 +134,14 @@ export class Mysql implements Connection.Connection {
     })
   }
 
+  private reason(error: Driver.DriverError, about: About): SqlError.SqlError {
+    return toSqlError(error, { ...about, demoted: this.settings.demoted })
+  }
+
   // ERR packets carry no status: where a transaction may have begun or ended, the server is asked, once (law T7).
   private failed<A>(error: Driver.DriverError, query: Connection.Query, resume: Resume<A>): void {
     const unsent = Wires.isUnsent(error)
-    const failure = toSqlError(error, { operation: "execute", statement: query.sql, harmless: unsent || query.readOnly })
+    const failure = this.reason(error, { operation: "execute", statement: query.sql, harmless: unsent || query.readOnly })
     this.told(Exit.fail(failure), unsent || isFatal(error) || !this.isDoubtful(query.sql), resume)
   }
 
@@ -157,7 +162,7 @@ export class Mysql implements Connection.Connection {
     const cursor = new Cursor(this.wire, {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
       prepared: query.prepare,
-      failure: (error) => toSqlError(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
+      failure: (error) => this.reason(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
       shape: (fields) => {
         const twice = query.duplicates === "error" && query.rowMode === "object" ? duplicate(fields, query) : undefined
         if (twice !== undefined) return twice
@@ -223,7 +228,7 @@ export class Mysql implements Connection.Connection {
         if (error === undefined) return resume(Exit.succeed(Number(/Duplicates: (\d+)/.exec(parts[0]?.header?.info ?? "")?.[1] ?? 0)))
         // Its text holds the values: the error shows the head alone.
         const statement = `${sql.slice(0, sql.indexOf(" VALUES ") + 8)}…`
-        this.told(Exit.fail(toSqlError(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) || this.wire.inTransaction })), isFatal(error), resume)
+        this.told(Exit.fail(this.reason(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) || this.wire.inTransaction })), isFatal(error), resume)
       })
     })
   }
@@ -270,7 +275,7 @@ export class Mysql implements Connection.Connection {
     return Effect.async((resume) => {
       this.wire.run({ sql, rowsAsArray: true }, false, (error) => {
         if (error === undefined) return resume(Exit.void)
-        this.told(Exit.fail(toSqlError(error, { operation, harmless: Wires.isUnsent(error) || operation !== "commit" })), isFatal(error), resume)
+        this.told(Exit.fail(this.reason(error, { operation, harmless: Wires.isUnsent(error) || operation !== "commit" })), isFatal(error), resume)
       })
     })
   }
@@ -292,7 +297,7 @@ export class Mysql implements Connection.Connection {
   private asked(begin: (callback: (error: Driver.DriverError | null) => void) => void, operation: string): Effect.Effect<void, SqlError.SqlError> {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
-      this.wire.ask(begin, (error) => resume(error === undefined ? Exit.void : Exit.fail(toSqlError(error, { operation, harmless: true }))))
+      this.wire.ask(begin, (error) => resume(error === undefined ? Exit.void : Exit.fail(this.reason(error, { operation, harmless: true }))))
     })
   }
 
@@ -331,6 +336,10 @@ const misplaced = (message: string, operation: string): SqlError.SqlError => Sql
 
 const gone = (operation: string): SqlError.SqlError =>
   SqlError.make(new Reason.TransactionAbortedError({ message: "the transaction is over: the server ended it", operation }))
+
+/** What the connection's server was when it was connected to. */
+export const role = (connection: Connection.Connection) =>
+  isMysql(connection) ? Servers.roleOf(connection.server) : Effect.dieMessage("the pool of MySQL holds its own connections")
 
 /** Whether a connection is one of ours. */
 export const isMysql = (connection: Connection.Connection): connection is Mysql => connection instanceof Mysql

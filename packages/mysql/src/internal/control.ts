@@ -1,15 +1,20 @@
 /**
- * Control: the connection beside the pool by which statements are stopped, to the same endpoint.
+ * Control: the connections beside the pool by which statements are stopped, one to each server that a lease is on.
  *
- * It is opened when the first statement is to be stopped, kept, and opened again when it was lost. It does not know when
- * a statement may be stopped without hitting another: that is `settle`. One per database, made by the public module.
+ * One is opened when the first statement of its server is to be stopped, kept, and opened again when it was lost. It goes
+ * to the address that the lease was on, and kills nothing where another server answers there (law S5): a name or a
+ * virtual address may have moved, and an id means somebody else's session elsewhere. It does not know when a statement may
+ * be stopped without hitting another: that is `settle`. Made by the public module.
  *
  * @internal
  */
-import type * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Net from "node:net"
 import type { Settings } from "./options.js"
+import * as Server from "./server.js"
 import { connect, type Wire } from "./wire.js"
 
 export interface Control {
@@ -17,29 +22,92 @@ export interface Control {
   readonly kill: (id: number, what: "statement" | "session") => Effect.Effect<void, SqlError.SqlError>
 }
 
-/** A control that is closed with its scope. */
-export const make = (settings: Settings): Effect.Effect<Control, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    let wire: Wire | undefined
-    const opening = yield* Effect.makeSemaphore(1)
-    yield* Effect.addFinalizer(() => Effect.suspend(() => wire === undefined ? Effect.void : wire.quit))
-    const opened = opening.withPermits(1)(Effect.suspend(() =>
-      wire !== undefined && !wire.isClosed ? Effect.succeed(wire) : Effect.tap(connect({ ...settings, session: [] }, Effect.succeed), (fresh) =>
+export interface Controls {
+  /** The control of the server that a wire is connected to. */
+  readonly of: (wire: Wire, settings: Settings, identity: string | undefined) => Control
+}
+
+/** Controls that are closed with their scope. */
+export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(function*() {
+  const lines = new Map<string, Line>()
+  yield* Effect.addFinalizer(() => Effect.forEach(lines.values(), (line) => line.quit, { concurrency: "unbounded", discard: true }))
+  return {
+    of: (wire, settings, identity) => {
+      const { remoteAddress, remotePort } = wire.raw.stream
+      const address = remoteAddress === undefined || remotePort === undefined ? undefined : { host: remoteAddress, port: remotePort }
+      const key = `${address === undefined ? settings.endpoint : `${address.host} ${address.port}`} ${identity ?? ""}`
+      const known = lines.get(key)
+      if (known !== undefined) return known
+      // Servers come and go behind a name: those that are gone are forgotten.
+      for (const [other, line] of lines) if (line.isSpent) lines.delete(other)
+      const line = new Line(at(settings, address), identity)
+      lines.set(key, line)
+      return line
+    }
+  }
+})
+
+/** The control of one server. */
+class Line implements Control {
+  private wire: Wire | undefined
+  private readonly opening = Effect.unsafeMakeSemaphore(1)
+
+  constructor(private readonly settings: Settings, private readonly identity: string | undefined) {}
+
+  /** It was used, and lost its connection. */
+  get isSpent(): boolean {
+    return this.wire?.isClosed === true
+  }
+
+  // An idle control may have been closed by the server's wait_timeout: one more attempt opens another.
+  kill(id: number, what: "statement" | "session"): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.catchIf(this.send(id, what), (error) => error.connection === "broken", () => this.send(id, what))
+  }
+
+  private send(id: number, what: "statement" | "session"): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.flatMap(this.opened, (wire) =>
+      // Whoever gave up waiting saw it mute: the next one gets another.
+      Effect.onInterrupt(wire.text(what === "session" ? `KILL ${id}` : `KILL QUERY ${id}`, "cancel"), () => Effect.sync(() => wire.destroy()))
+    ).pipe(
+      // A session that is gone already runs nothing.
+      Effect.catchIf((error) => error.reason.code === noSuchThread, () => Effect.void),
+      Effect.asVoid
+    )
+  }
+
+  private get opened(): Effect.Effect<Wire, SqlError.SqlError> {
+    return this.opening.withPermits(1)(Effect.suspend(() =>
+      this.wire !== undefined && !this.wire.isClosed ? Effect.succeed(this.wire) : Effect.tap(this.open, (fresh) =>
         Effect.sync(() => {
-          wire = fresh
+          this.wire = fresh
         }))
     ))
-    const kill: Control["kill"] = (id, what) =>
-      Effect.flatMap(opened, (wire) =>
-        // Whoever gave up waiting saw it mute: the next one gets another.
-        Effect.onInterrupt(wire.text(what === "session" ? `KILL ${id}` : `KILL QUERY ${id}`, "cancel"), () => Effect.sync(() => wire.destroy()))
-      ).pipe(
-        // A session that is gone already runs nothing.
-        Effect.catchIf((error) => error.reason.code === noSuchThread, () => Effect.void),
-        Effect.asVoid
-      )
-    // An idle control may have been closed by the server's wait_timeout: one more attempt opens another.
-    return { kill: (id, what) => Effect.catchIf(kill(id, what), (error) => error.connection === "broken", () => kill(id, what)) }
-  })
+  }
+
+  private get open(): Effect.Effect<Wire, SqlError.SqlError> {
+    return connect(this.settings, (wire) =>
+      this.identity === undefined ? Effect.succeed(wire) : Effect.flatMap(Server.ask(wire), ({ identity }) =>
+        identity === this.identity ? Effect.succeed(wire) : SqlError.fail(elsewhere(this.settings.endpoint))))
+  }
+
+  get quit(): Effect.Effect<void> {
+    return Effect.suspend(() => this.wire === undefined ? Effect.void : this.wire.quit)
+  }
+}
+
+// The address of the lease's own socket, while TLS still checks the name.
+const at = (settings: Settings, address: { readonly host: string; readonly port: number } | undefined): Settings => ({
+  ...settings,
+  session: [],
+  driver: address === undefined ? settings.driver : { ...settings.driver, stream: () => Net.connect({ ...address, noDelay: true }) }
+})
 
 const noSuchThread = 1094
+
+const elsewhere = (endpoint: string): Reason.ConnectionError =>
+  new Reason.ConnectionError({
+    message: `another server answers at ${endpoint} than the one that the statement runs on: nothing was killed`,
+    operation: "cancel",
+    connection: "unknown",
+    outcome: "not-applied"
+  })

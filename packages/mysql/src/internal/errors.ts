@@ -84,6 +84,8 @@ export interface About {
   readonly statement?: string | undefined
   /** No byte of it was sent, or it writes nothing: a lost connection applied nothing. */
   readonly harmless?: boolean | undefined
+  /** There where the server was chosen because it can be written to: called when it says that it cannot any more. */
+  readonly demoted?: (() => void) | undefined
 }
 
 /** The SqlError of an error of the driver, which stays its `cause`. */
@@ -99,7 +101,7 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     cause: error
   }
   if (code === undefined) return SqlError.make(byDriver(error, options, about))
-  const failure = SqlError.make(byServer(code, options, about))
+  const failure = SqlError.make(about.demoted !== undefined && isReadOnly(error) ? lostRole(options, about.demoted) : byServer(code, options, about))
   // What code that was written for the driver looks at: its error without the values that its texts quote (law E4).
   return Object.defineProperty(failure, "cause", { value: new ServerError(options.message, error), enumerable: false })
 }
@@ -144,6 +146,19 @@ const byDriver = (error: DriverError, options: Reason.ReasonOptions, about: Abou
 
 /** A failure that is no answer of the server: the connection is gone. */
 export const isFatal = (error: DriverError): boolean => error.fatal === true || error.sqlState === undefined || error.errno === 1927 || error.errno === 4031
+
+// Refused, so nothing was done; and the next connection goes to whoever is the primary now.
+const lostRole = (options: Reason.ReasonOptions, demoted: () => void): Reason.Reason => {
+  demoted()
+  return new Reason.ConnectionError({ ...options, connection: "broken", outcome: "not-applied" })
+}
+
+/**
+ * The server refuses to write: 1290 under --read-only and --super-read-only (and for other options, which it names), 1836
+ * and 1874 where all of it or InnoDB is read-only. A read-only transaction is 1792 and none of these.
+ */
+const isReadOnly = (error: DriverError): boolean =>
+  error.errno === 1836 || error.errno === 1874 || (error.errno === 1290 && /read[-_]only/.test(error.sqlMessage ?? error.message))
 
 // ---- messages ----
 

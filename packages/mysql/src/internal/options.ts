@@ -5,6 +5,7 @@
  *
  * @internal
  */
+import * as Hosts from "@sluice/core/Hosts"
 import * as Options from "@sluice/core/Options"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,12 @@ import * as Redacted from "effect/Redacted"
 import type { Config, Tls } from "../Mysql.js"
 import type { ConnectionOptions } from "mysql2"
 import * as Url from "./url.js"
+
+/** Where one server is. */
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
 
 /** Everything that a connection needs. */
 export interface Settings {
@@ -29,17 +36,39 @@ export interface Settings {
   readonly dates: "string" | "date"
   readonly offset: number
   readonly discardLimit: number
+  /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
+  readonly demoted: (() => void) | undefined
 }
 
+/** What holds for the database: a connection's options, and the servers that it may go to. */
+export interface Checked extends Settings {
+  /** At least one; the settings are those of the first. */
+  readonly places: ReadonlyArray<Place>
+  readonly target: Pick<Config, "targetSessionAttrs" | "loadBalanceHosts" | "hostCoolDown">
+}
+
+/** The settings of a connection to one of the places. */
+export const at = (checked: Checked, place: Place, demoted: (() => void) | undefined): Settings =>
+  place === checked.places[0]
+    ? { ...checked, demoted }
+    : { ...checked, ...place, endpoint: endpointOf(place), driver: { ...checked.driver, ...place }, demoted }
+
+/** `host:port`, an IPv6 address in brackets. */
+export const endpointOf = ({ host, port }: Place): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
+
 /** Checks a config; the first field that cannot work is a ConfigError. */
-export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlError> =>
+export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlError> =>
   Effect.gen(function*() {
     const url = yield* Url.parse(config.url === undefined || typeof config.url === "string" ? config.url : Redacted.value(config.url))
-    const host = config.host ?? url.host ?? "localhost"
+    if (config.hosts !== undefined && config.host !== undefined) yield* Options.refuse("hosts", "stands in the place of host: both are given")
+    if (config.hosts !== undefined && config.unixSocket !== undefined) yield* Options.refuse("hosts", "stands in the place of unixSocket: both are given")
     const port = yield* Options.count("port", config.port ?? url.port, 3306, 1)
     if (port > 65_535) yield* Options.refuse("port", `must be at most 65535, was ${port}`)
     const database = config.database ?? url.database
-    const socket = config.unixSocket ?? url.unixSocket
+    const listed = config.hosts === undefined ? config.host === undefined ? url.hosts : undefined : yield* Hosts.parse(config.hosts)
+    const places = (listed ?? [{ host: config.host ?? url.host ?? "localhost", port: undefined }]).map((one) => ({ host: one.host, port: one.port ?? port }))
+    const { host, port: firstPort } = places[0]!
+    const socket = config.unixSocket ?? (listed === undefined ? url.unixSocket : undefined)
     const charset = yield* name("charset", config.charset ?? url.charset ?? "utf8mb4")
     if (!charsets.has(charset)) yield* Options.refuse("charset", `must be one of ${[...charsets].join(", ")}: in others a quote can hide inside a character`)
     const collation = config.collation ?? url.collation
@@ -55,7 +84,7 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
     const seconds = Math.min(31_536_000, Math.max(1, Math.ceil(writeTimeout / 1000)))
     return {
       driver: {
-        ...(socket === undefined ? { host, port } : { socketPath: socket }),
+        ...(socket === undefined ? { host, port: firstPort } : { socketPath: socket }),
         ...(database === undefined ? {} : { database }),
         ...ssl,
         user: config.username ?? url.username ?? "root",
@@ -71,9 +100,16 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
         timezone: "Z"
       },
       connectTimeout,
-      endpoint: socket ?? `${host}:${port}`,
+      endpoint: socket ?? endpointOf({ host, port: firstPort }),
       host: socket ?? host,
-      port,
+      port: firstPort,
+      places,
+      target: {
+        targetSessionAttrs: config.targetSessionAttrs ?? url.targetSessionAttrs,
+        loadBalanceHosts: config.loadBalanceHosts ?? url.loadBalanceHosts,
+        hostCoolDown: config.hostCoolDown
+      },
+      demoted: undefined,
       database,
       session: [
         [

@@ -320,7 +320,8 @@ export class Lending<C extends Connection> {
     const [idle, lent] = [this.state.idle.filter(isOutdated), [...this.state.lent].filter(isOutdated)]
     for (const entry of lent) this.state.outdate(entry)
     for (const entry of idle) this.discard(entry, "graceful")
-    this.fork(Effect.logWarning(`${this.options.name}: ${why}; ${idle.length} idle connections are closed, ${lent.length} in use when they come back`))
+const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle connections are closed, ${lent.length} in use when they come back`
+    this.fork(Effect.logWarning(`${this.options.name}: ${why}${closed}`))
   }
 
   // ---- opening and closing the pool ----
