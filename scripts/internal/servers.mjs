@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { root, say } from "./repository.mjs"
 import * as Mariadb from "./servers/mariadb.mjs"
 import * as Mysql from "./servers/mysql.mjs"
+import * as Postgres from "./servers/postgres.mjs"
 import { succeeds } from "./servers/process.mjs"
 
 /** By apt-get, as root: the entry's `find` is asked again afterwards. */
@@ -125,5 +126,22 @@ const mysql = () => {
   }
 }
 
+/** PostgreSQL: an instance of its own in a temporary folder. SLUICE_POSTGRES_URL names another server, and none is started. */
+const postgres = () => {
+  let server
+  return {
+    name: "postgres",
+    find: () => process.env.SLUICE_POSTGRES_URL ?? Postgres.find(),
+    install: [aptGet("postgresql")],
+    start: async (found) => {
+      if (process.env.SLUICE_POSTGRES_URL !== undefined) return {}
+      server = await Postgres.launch(found)
+      return { SLUICE_POSTGRES_URL: server.url }
+    },
+    stop: () => server?.stop(),
+    hint: "Install postgresql (Debian), or set SLUICE_POSTGRES_URL=postgres://user:password@host:port/database."
+  }
+}
+
 /** Every server, in the order in which they are started. */
-export const servers = [mariadb(), mysql()]
+export const servers = [mariadb(), mysql(), postgres()]

@@ -53,6 +53,8 @@ export interface Texts {
   readonly longStep: { readonly read: string; readonly write: string } | undefined
   /** A script of three statements, with a semicolon in a string, a comment and, where there are, in a trigger's body. */
   readonly script: string
+  /** A query that answers with its one parameter as a float, where a bare parameter is something else. */
+  readonly float?: string
 }
 
 /**

@@ -56,5 +56,23 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     lastInsertId: true,
     bulk: true,
     unprepared: true
+  },
+  postgres: {
+    transactions: true,
+    savepoints: true,
+    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+    readOnlyTransactions: true,
+    deferrable: true,
+    access: [],
+    sessions: true,
+    cancel: "server",
+    streaming: true,
+    statementsBesideStream: true,
+    returning: true,
+    multipleResultSets: false,
+    describe: true,
+    lastInsertId: false,
+    bulk: true,
+    unprepared: true
   }
 }

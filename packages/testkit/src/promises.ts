@@ -10,11 +10,12 @@ import { capabilities } from "./capabilities.js"
 import { type Law, laws, type Text } from "./Law.js"
 import type * as Profile from "./Profile.js"
 import * as Mysql from "./profiles/mysql.js"
+import * as Postgres from "./profiles/postgres.js"
 import * as Sqlite from "./profiles/sqlite.js"
 import { cases } from "./suites/all.js"
 import { cases as faults } from "./suites/faults/all.js"
 
-const profiles: ReadonlyArray<Profile.Profile> = [...Sqlite.all, ...Mysql.all]
+const profiles: ReadonlyArray<Profile.Profile> = [...Sqlite.all, ...Mysql.all, ...Postgres.all]
 
 const families: ReadonlyArray<readonly [letter: string, title: string]> = [
   ["E", "Errors"], ["Q", "Statements"], ["P", "Pool"], ["T", "Transactions"], ["S", "Streams"], ["B", "Batches"], ["V", "Verbs"]

@@ -231,7 +231,7 @@ export const errors: ReadonlyArray<Case> = [
       showsNothing(yield* failure(db`SELEC ${secret}`))
       showsNothing(yield* failure(db.unsafe("SELECT :name FROM nowhere", { name: secret })))
       showsNothing(yield* failure(db`SELECT ${`${secret}\ud800`}`))
-      showsNothing(yield* failure(db`SELECT ${{ secret }}`))
+      showsNothing(yield* failure(db`SELECT ${{ secret, n: 1n }}`))
       showsNothing(yield* failure(db.executeMany("INSERT INTO things (id, name) VALUES (:id, :name)", [{ id: 3, name: secret }])))
       showsNothing(yield* failure(db.transaction(add(db, 2, secret))))
       showsNothing(yield* failure(db`SELECT name FROM things WHERE name = ${secret} AND 1 = 0`.one))

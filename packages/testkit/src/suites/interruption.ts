@@ -176,7 +176,7 @@ export const interruption: ReadonlyArray<Case> = [
   {
     law: "S5",
     title: "in a transaction the interrupted statement is over before the next one is sent",
-    needs: ["interruption"],
+    needs: ["interruption", "failedStatement"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       yield* db.transaction(Effect.gen(function*() {
@@ -204,8 +204,18 @@ export const interruption: ReadonlyArray<Case> = [
       assert.isBelow(Date.now() - start, 2_000)
       assert.deepStrictEqual([reason.timeout, reason.isRetryable, reason.outcome], ["statement", true, "not-applied"])
       yield* within(add(db, 1), 3_000, "the next statement")
+      assert.deepStrictEqual(yield* ids(db), [1])
+    })
+  },
+  {
+    law: "S5",
+    title: "a statement's own timeout inside a transaction leaves the transaction as it was",
+    needs: ["interruption", "failedStatement"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
       yield* db.transaction(Effect.gen(function*() {
-        yield* fails(endless.timeout(100), "StatementTimeoutError")
+        yield* add(db, 1)
+        yield* fails(db.unsafe(bench.profile.sql.endless).timeout(100), "StatementTimeoutError")
         yield* within(add(db, 2), 3_000, "the next statement")
       }))
       assert.deepStrictEqual(yield* ids(db), [1, 2])

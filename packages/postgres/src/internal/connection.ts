@@ -1,0 +1,252 @@
+/**
+ * A connection to PostgreSQL: the contract of core over a wire.
+ *
+ * It sends statements and says what their answers mean to core; where a transaction stands, ReadyForQuery tells after each
+ * of them. How one is stopped is in `settle`, how rows are paced in `cursor`, how a session begins and is reset in
+ * `session`. Called by the public module's pool.
+ *
+ * @internal
+ */
+import type * as Bulk from "@sluice/core/Bulk"
+import type * as Connection from "@sluice/core/Connection"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as BulkLoad from "./bulk.js"
+import { Cursor } from "./cursor.js"
+import { Describe } from "./describe.js"
+import { capabilities } from "./dialect.js"
+import type { DriverError } from "./driver.js"
+import { toSqlError } from "./errors.js"
+import * as Many from "./many.js"
+import { type Encoded, messages } from "./messages.js"
+import type { Settings } from "./options.js"
+import { miscounted } from "./placeholders.js"
+import { answer, unfit } from "./result.js"
+import { guard, Run } from "./run.js"
+import * as Session from "./session.js"
+import { endSession, settle } from "./settle.js"
+import { type Statement, Statements } from "./statements.js"
+import * as Transactions from "./transactions.js"
+import { encode } from "./types.js"
+import { isUnsent, Status, tooLarge, type Wire } from "./wire.js"
+
+type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
+
+/** Opens a connection. It is not bound to a scope: who opens it closes it. */
+export const connect = (settings: Settings): Effect.Effect<Postgres, SqlError.SqlError> =>
+  Effect.map(Session.open(settings), (wire) => new Postgres(wire, settings))
+
+export class Postgres implements Connection.Connection {
+  readonly capabilities = capabilities
+  readonly statements: Statements
+  /** Streams in a transaction that was begun for them, and not by the user. */
+  readonly alone = new Set<Cursor>()
+  /** A statement inside its savepoint was interrupted: the savepoint is rolled back when the server is done. */
+  private isGuardOpen = false
+
+  constructor(readonly wire: Wire, readonly settings: Settings) {
+    this.statements = new Statements(settings.maxPrepared)
+  }
+
+  get id(): number {
+    return this.wire.id
+  }
+
+  get endpoint(): string {
+    return this.settings.endpoint
+  }
+
+  get isClosed(): boolean {
+    return this.wire.isClosed
+  }
+
+  get native(): unknown {
+    return this.wire.raw
+  }
+
+  /** What the server says that it is: `15.18 (Debian 15.18-0+deb12u1)`. */
+  get version(): string {
+    return this.wire.parameters.get("server_version") ?? ""
+  }
+
+  get transaction(): Connection.TransactionStatus {
+    const { status } = this.wire
+    return status === Status.idle || this.alone.size > 0 ? "none" : status === Status.open ? "open" : "failed"
+  }
+
+  // ---- statements ----
+
+  execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
+    const params = this.encoded(query)
+    if (params instanceof SqlError.SqlError) return Exit.fail(params)
+    return Effect.async((resume) => this.run(query, params, 1, resume))
+  }
+
+  results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
+    return Effect.map(this.execute(query), (result) => [result])
+  }
+
+  private encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
+    return miscounted(query.sql, query.params.length) ?? Transactions.besideStream(this, query) ?? encode(query.params, query.sql)
+  }
+
+  private run(query: Connection.Query, params: ReadonlyArray<Encoded>, retries: number, resume: Resume<Connection.Result>): void {
+    const { wire } = this
+    const { cancels, inTransaction } = wire
+    const statement = this.statement(query)
+    const isGuarded = wire.status === Status.open && (this.alone.size > 0 || (this.settings.statementSavepoints && !ending.test(query.sql)))
+    const task = new Run(query, statement, this.settings.shapes, this.bigints(query), isGuarded, (run, error) => {
+      if (error === undefined) return resume(resultOf(run))
+      const again = retries > 0 && isStale(error, statement)
+      if (again) this.statements.forget(statement)
+      const end = (): void => {
+        if (again && !wire.isClosed && wire.status !== Status.failed) this.run(query, params, retries - 1, resume)
+        else resume(Exit.fail(this.failure(error, query, "execute", inTransaction)))
+      }
+      const mustUnguard = isGuarded && wire.status === Status.failed
+      if (cancels === wire.cancels) return mustUnguard ? wire.query(unguard, end) : end()
+      // A cancelling that is under way would hit what is sent now: `settle` does it.
+      this.isGuardOpen ||= mustUnguard
+      resume(Exit.fail(this.failure(error, query, "execute", inTransaction)))
+    })
+    this.statements.writeClosing()
+    task.write(params)
+    const large = tooLarge(query.sql)
+    if (large !== undefined) return resume(Exit.fail(large))
+    wire.send(task)
+  }
+
+  private statement(query: Connection.Query): Statement {
+    if (this.wire.areNamesGone) {
+      this.wire.areNamesGone = false
+      this.statements.clear()
+    }
+    return this.statements.get(query.sql, query.params, query.prepare)
+  }
+
+  private bigints(query: Connection.Query): boolean {
+    return query.integers === undefined ? this.settings.bigints : query.integers === "bigint"
+  }
+
+  /** The failure of a statement. What was sent inside a transaction and did not commit it has left nothing. */
+  failure(error: DriverError, query: Pick<Connection.Query, "sql" | "readOnly">, operation: string, inTransaction: boolean): SqlError.SqlError {
+    const harmless = isUnsent(error) || query.readOnly || (inTransaction && !ending.test(query.sql))
+    return toSqlError(error, { operation, statement: query.sql, harmless })
+  }
+
+  // ---- rows ----
+
+  rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
+    const params = this.encoded(query)
+    if (params instanceof SqlError.SqlError) return Exit.fail(params)
+    // What answers with no rows may be what runs in no transaction.
+    if (!query.returnsRows) return Effect.map(this.execute(query), (result) => ({ columns: result.columns, next: Exit.succeed([]) }))
+    return Effect.flatMap(Effect.scope, (scope) =>
+      Effect.suspend(() => {
+        const { wire } = this
+        const begin = wire.status === Status.idle
+        const isAlone = begin || this.alone.size > 0
+        const cursor: Cursor = new Cursor(wire, {
+          query,
+          statement: this.statement(query),
+          shapes: this.settings.shapes,
+          bigints: this.bigints(query),
+          isAlone,
+          failure: (error) => this.failure(error, query, "stream", true),
+          over: Effect.suspend(() => Transactions.leave(this, cursor))
+        })
+        if (isAlone) this.alone.add(cursor)
+        // Known to the scope before it is sent: an interruption between the two would leave it open.
+        return Effect.zipRight(Scope.addFinalizer(scope, Transactions.ended(this, cursor)), cursor.open(params, begin, this.statements))
+      }))
+  }
+
+  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+    const refusal = Transactions.besideStream(this, query)
+    return refusal === undefined ? Many.execute(this, query, rows) : Exit.fail(refusal)
+  }
+
+  describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
+    return Effect.async((resume) => {
+      const { inTransaction } = this.wire
+      const task = new Describe(this.settings.shapes, (columns, error) =>
+        resume(error === undefined ? Exit.succeed(columns) : Exit.fail(this.failure(error, query, "describe", inTransaction))))
+      messages.parse("", query.sql, []).describeStatement("").sync()
+      this.wire.send(task)
+    })
+  }
+
+  bulk(target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError> {
+    return BulkLoad.writer(this, target)
+  }
+
+  // ---- transactions ----
+
+  begin(options: Connection.BeginOptions): Effect.Effect<void, SqlError.SqlError> {
+    return Transactions.begin(this, options)
+  }
+
+  readonly commit: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => Transactions.commit(this))
+  readonly rollback: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.command("ROLLBACK", "rollback"))
+
+  savepoint(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.command(`SAVEPOINT ${quote(name)}`, "savepoint")
+  }
+
+  release(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.command(`RELEASE SAVEPOINT ${quote(name)}`, "release")
+  }
+
+  rollbackTo(name: string): Effect.Effect<void, SqlError.SqlError> {
+    return this.command(`ROLLBACK TO SAVEPOINT ${quote(name)}`, "rollbackTo")
+  }
+
+  /** A statement of our own; ends with its tag. */
+  command(sql: string, operation: string): Effect.Effect<string, SqlError.SqlError> {
+    return Effect.async((resume) =>
+      this.wire.query(sql, (error, { tag }) =>
+        resume(error === undefined
+          ? Exit.succeed(tag)
+          : Exit.fail(toSqlError(error, { operation, harmless: isUnsent(error) || operation !== "commit" })))))
+  }
+
+  // ---- the session ----
+
+  readonly ping: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.command("", "ping"))
+  readonly reset: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => Effect.zipRight(Session.reset(this.wire, this.settings), Effect.sync(() => {
+    if (this.wire.areNamesGone) this.statements.clear()
+    this.wire.areNamesGone = false
+  })))
+
+  readonly settle: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
+    Effect.zipRight(settle(this.wire, this.settings), Effect.suspend(() => {
+      const isOpen = this.isGuardOpen
+      this.isGuardOpen = false
+      return isOpen && this.wire.status === Status.failed ? this.command(unguard, "cancel") : Effect.void
+    }))
+  )
+
+  close(how: "graceful" | "destroy"): Effect.Effect<void, SqlError.SqlError> {
+    return how === "graceful" ? this.wire.quit : endSession(this.wire, this.settings)
+  }
+}
+
+const unguard = `ROLLBACK TO SAVEPOINT ${guard}; RELEASE SAVEPOINT ${guard}`
+
+// These end the transaction, or the savepoint, that a savepoint of ours would be in.
+const ending = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b/i
+
+/** A name of ours is one name: a dot in it separates nothing. */
+const quote = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
+
+const resultOf = (run: Run): Exit.Exit<Connection.Result, SqlError.SqlError> =>
+  run.refusal !== undefined ? Exit.fail(run.refusal) : run.unfit !== undefined ? Exit.fail(unfit(run.unfit, run.query)) : Exit.succeed(answer(run))
+
+// The name is unknown to the server, or its table has changed since: nothing was run, and it may be prepared again.
+const isStale = (error: DriverError, statement: Statement): boolean =>
+  statement.name !== "" && (error.code === "26000" || (error.code === "0A000" && error.routine === "RevalidateCachedQuery"))
+
+/** Whether a connection is one of ours. */
+export const isPostgres = (connection: Connection.Connection): connection is Postgres => connection instanceof Postgres

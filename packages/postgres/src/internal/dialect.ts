@@ -1,0 +1,60 @@
+/**
+ * The dialect of PostgreSQL: how SQL is written, its limits, and what a connection can do.
+ *
+ * Pure data; error codes are in `errors`, values in `types` and `decode`. Read by `connection` and by the public module.
+ *
+ * @internal
+ */
+import type { Result } from "@sluice/core/Connection"
+import * as Dialect from "@sluice/core/Dialect"
+import * as SqlScript from "@sluice/core/SqlScript"
+
+/** What every server of this dialect can do. */
+export const capabilities: Dialect.Capabilities = {
+  transactions: true,
+  savepoints: true,
+  isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+  readOnlyTransactions: true,
+  deferrable: true,
+  access: [],
+  sessions: true,
+  // A CancelRequest on a socket of its own.
+  cancel: "server",
+  streaming: true,
+  // A named portal survives the Sync of the statements beside it.
+  statementsBesideStream: true,
+  returning: true,
+  // Several statements in one text are refused, and none alone has several results.
+  multipleResultSets: false,
+  describe: true,
+  lastInsertId: false,
+  bulk: true,
+  unprepared: true
+}
+
+/** The dialect. */
+export const dialect: Dialect.Dialect = {
+  name: "postgres",
+  stock: "pg",
+  system: "postgresql",
+  quoteIdentifier: Dialect.quoteWith("\""),
+  placeholder: (index) => `$${index}`,
+  defaultKeyword: "DEFAULT",
+  returning: "suffix",
+  updateValues: ({ alias, columns, rows }) =>
+    `(values ${rows.map((row) => `(${row.join(",")})`).join(",")}) as ${alias}(${columns.join(",")})`,
+  lexicon: { ...SqlScript.ansi, dollarQuotes: true, nestedComments: true },
+  // Bind counts parameters in 16 bits; a message has at most 2^30 - 1 bytes.
+  limits: { maxParameters: 65_535, maxStatementBytes: 0x3fffffff - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
+  capabilities,
+  leavesState: /\b(?:pg_(?:try_)?advisory_(?:lock|unlock)\w*|set_config|setseed)\s*\(|\bINTO\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP/i
+}
+
+/** What pg answers. */
+export const raw = (result: Result): unknown => ({
+  command: "",
+  rowCount: result.columns.length > 0 ? result.rows.length : result.rowsAffected,
+  oid: null,
+  rows: result.rows,
+  fields: result.columns.map(({ name }) => ({ name }))
+})

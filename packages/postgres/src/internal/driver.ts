@@ -1,0 +1,68 @@
+/**
+ * The driver, as this package sees it: pg's Client, narrowed to what is used.
+ *
+ * pg connects: TLS, authentication, the startup packet. Then `wire` reads the socket itself, and gives pg only the frames
+ * of queries that were begun on the Client directly (`db.native`). `getStartupConf`, `_getActiveQuery` and the socket
+ * are not in pg's types. Used by `wire`.
+ *
+ * @internal
+ */
+import type { Duplex } from "node:stream"
+import type { ConnectionOptions as TlsOptions } from "node:tls"
+import { Client, type ClientConfig, DatabaseError } from "pg"
+
+/** What the server says in an ErrorResponse or a NoticeResponse, by the protocol's letters, as pg names it. */
+export interface ServerFields {
+  readonly severity?: string | undefined
+  readonly code?: string | undefined
+  readonly detail?: string | undefined
+  readonly hint?: string | undefined
+  readonly position?: string | undefined
+  readonly schema?: string | undefined
+  readonly table?: string | undefined
+  readonly column?: string | undefined
+  readonly dataType?: string | undefined
+  readonly constraint?: string | undefined
+  readonly routine?: string | undefined
+}
+
+/** What fails: the server's error, or the network's, whose `code` is not five characters of SQLSTATE. */
+export interface DriverError extends Error, ServerFields {}
+
+/** What pg connects with. */
+export interface Options {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+  readonly password: () => string
+  readonly ssl: false | TlsOptions
+  readonly connectionTimeoutMillis: number
+  readonly keepAlive: boolean
+}
+
+/** One Client of pg. */
+export interface Raw {
+  readonly processID: number | null
+  readonly secretKey: number | null
+  /** After the connecting, the plain or the TLS socket. */
+  readonly connection: {
+    readonly stream: Duplex & { readonly remoteAddress?: string; readonly remotePort?: number }
+    on(event: "parameterStatus", listener: (told: { readonly parameterName: string; readonly parameterValue: string }) => void): void
+  }
+  getStartupConf: () => Readonly<Record<string, string>>
+  readonly _getActiveQuery: () => unknown
+  connect(callback: (error: DriverError | null | undefined) => void): void
+  on(event: "error", listener: (error: DriverError) => void): this
+}
+
+/** A Client that sends these parameters in its startup packet, and none of the environment's. */
+export const open = (options: Options, parameters: Readonly<Record<string, string>>): Raw => {
+  const raw = new Client(options as ClientConfig) as unknown as Raw
+  raw.getStartupConf = () => ({ user: options.user, database: options.database, ...parameters })
+  return raw
+}
+
+/** An error of the server, of the class that pg's users know. */
+export const serverError = (message: string, length: number, fields: ServerFields): DriverError =>
+  Object.assign(new DatabaseError(message, length, "error"), fields)

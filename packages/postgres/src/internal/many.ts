@@ -1,0 +1,95 @@
+/**
+ * Many: one statement for many rows of parameters, prepared once and sent in few round trips.
+ *
+ * Every row is bound and executed behind the other without waiting, about a megabyte at a time: the count of each is the
+ * server's own. Core calls it in a transaction. Called by `connection`.
+ *
+ * @internal
+ */
+import type * as Connection from "@sluice/core/Connection"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Postgres } from "./connection.js"
+import type { DriverError } from "./driver.js"
+import { type Encoded, messages } from "./messages.js"
+import { miscounted } from "./placeholders.js"
+import { affectedOf } from "./run.js"
+import { Task } from "./task.js"
+import { common, encode, typeOf } from "./types.js"
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** Bytes that are sent before the answers are waited for. */
+const enough = 1_048_576
+
+const statementName = "sluice_many"
+
+/** The affected rows of each row of parameters. */
+export const execute = (connection: Postgres, query: Connection.Query, rows: Rows): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> => {
+  if (rows.length === 0) return Exit.succeed([])
+  const encoded = new Array<ReadonlyArray<Encoded>>(rows.length)
+  for (let i = 0; i < rows.length; i++) {
+    // What does not fit is found before anything is sent.
+    const row = encode(rows[i]!, query.sql, i)
+    if (row instanceof SqlError.SqlError) return Exit.fail(row)
+    encoded[i] = row
+  }
+  const wrong = miscounted(query.sql, rows[0]!.length)
+  // A text that does not parse is told as that.
+  if (wrong !== undefined) return Effect.zipRight(connection.describe(query), Exit.fail(wrong))
+  const types = typesOf(rows)
+  const counts: Array<number> = []
+  const rest: Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> = Effect.suspend(() =>
+    counts.length === rows.length ? Exit.succeed(counts) : Effect.flatMap(send(connection, query, encoded, types, counts), () => rest))
+  return rest
+}
+
+/** Each column has one type for all of its values. */
+const typesOf = (rows: Rows): ReadonlyArray<number> => {
+  const types = new Array<number>(rows[0]!.length).fill(-1)
+  for (const row of rows) {
+    for (let c = 0; c < types.length; c++) {
+      const value = row[c]
+      if (value !== null && value !== undefined) types[c] = common(types[c]!, typeOf(value))
+    }
+  }
+  return types.map((type) => type === -1 ? 0 : type)
+}
+
+const send = (
+  connection: Postgres,
+  query: Connection.Query,
+  rows: ReadonlyArray<ReadonlyArray<Encoded>>,
+  types: ReadonlyArray<number>,
+  counts: Array<number>
+): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.async((resume) => {
+    const isFirst = counts.length === 0
+    const harmless = connection.wire.inTransaction
+    if (isFirst) messages.closeStatement(statementName).parse(statementName, query.sql, types)
+    let at = counts.length
+    while (at < rows.length && messages.size < enough) messages.bind("", statementName, rows[at++]!).execute("", 0)
+    if (at === rows.length) messages.closeStatement(statementName)
+    messages.sync()
+    connection.wire.send(new Counting(counts, (error) =>
+      resume(error === undefined ? Exit.void : Exit.fail(connection.failure(error, query, "executeMany", harmless)))))
+  })
+
+class Counting extends Task {
+  constructor(private readonly counts: Array<number>, private readonly done: (error: DriverError | undefined) => void) {
+    super()
+  }
+
+  override completed(tag: string): void {
+    this.counts.push(affectedOf(tag))
+  }
+
+  ready(): void {
+    this.done(this.fault)
+  }
+
+  lost(error: DriverError): void {
+    this.done(error)
+  }
+}

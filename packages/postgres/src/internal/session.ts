@@ -1,0 +1,75 @@
+/**
+ * Session: how a connection begins, and how it is brought back to that.
+ *
+ * What the config sets goes in the startup packet, so that RESET ALL comes back to it. Called by `connection`.
+ *
+ * @internal
+ */
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Driver from "./driver.js"
+import { toSqlError } from "./errors.js"
+import type { Settings } from "./options.js"
+import { Wire } from "./wire.js"
+
+/** Connects and makes the session what the settings say. Interrupted, it leaves no socket behind. */
+export const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(connect(settings)), (wire) =>
+      Effect.onError(restore(Effect.as(prepare(wire, settings), wire)), () => Effect.sync(() => wire.destroy())))
+  )
+
+const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
+  Effect.async((resume) => {
+    const raw = Driver.open(settings.driver, settings.parameters)
+    const parameters = new Map<string, string>()
+    raw.connection.on("parameterStatus", (told) => parameters.set(told.parameterName, told.parameterValue))
+    const end = (): void => {
+      raw.connection.stream.on("error", () => {}).destroy()
+    }
+    let isOver = false
+    const fail = (error: Driver.DriverError): void => {
+      if (isOver) return
+      isOver = true
+      end()
+      resume(Exit.fail(toSqlError(error, { operation: "connect" })))
+    }
+    // Without a listener of its own an 'error' event ends the process.
+    raw.on("error", fail)
+    raw.connect((error) => {
+      if (error !== undefined && error !== null) return fail(error)
+      isOver = true
+      resume(Exit.succeed(new Wire(raw, parameters)))
+    })
+    return Effect.sync(() => {
+      isOver = true
+      end()
+    })
+  })
+
+const prepare = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.forEach(settings.session, (sql) => wire.text(sql, "connect"), { discard: true })
+
+/**
+ * What DISCARD ALL does, but for the prepared statements, whose names the connection knows: one round trip.
+ * https://www.postgresql.org/docs/15/sql-discard.html
+ */
+export const reset = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> => {
+  const texts = [
+    ...(wire.inTransaction ? ["ROLLBACK"] : []),
+    "CLOSE ALL",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET ALL",
+    "UNLISTEN *",
+    "SELECT pg_advisory_unlock_all()",
+    "DISCARD SEQUENCES",
+    "DISCARD TEMP",
+    // A text of the user's has prepared one: it is known by no list of ours.
+    ...(wire.hasForeignNames ? ["DEALLOCATE ALL"] : [])
+  ]
+  return Effect.zipRight(wire.text(texts.join("; "), "reset"), Effect.suspend(() => {
+    wire.hasForeignNames = false
+    return prepare(wire, settings)
+  }))
+}

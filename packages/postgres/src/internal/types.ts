@@ -1,0 +1,142 @@
+/**
+ * Types: how a value becomes a parameter, and which type it is declared with.
+ *
+ * A number means what the same literal in the text would: a whole one is int4 or int8, another numeric, so that nothing of
+ * it is rounded and an index is used; NaN, the infinities and -0, which numeric has not, are float8. A bigint is int8, or
+ * numeric beyond it. A boolean is bool, bytes are bytea. Text, Date, arrays and objects (as JSON) are left to the server,
+ * which takes the type of the place where the parameter stands. What PostgreSQL would store as something else is refused
+ * before anything is sent. Called by `statements`, `many`, `bulk` and `copy`.
+ *
+ * @internal
+ */
+/// <reference lib="es2024.string" />
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import type { Encoded } from "./messages.js"
+import { Oid } from "./oids.js"
+
+const least = -(2n ** 63n)
+const most = 2n ** 63n - 1n
+
+/** The type that a value is declared with; 0 leaves it to the server, as NULL does. */
+export const typeOf = (value: unknown): number => {
+  switch (typeof value) {
+    case "number":
+      if (Number.isInteger(value) && !Object.is(value, -0)) {
+        if (value >= -2_147_483_648 && value <= 2_147_483_647) return Oid.int4
+        return Number.isSafeInteger(value) ? Oid.int8 : Oid.numeric
+      }
+      return Number.isFinite(value) && value !== 0 ? Oid.numeric : Oid.float8
+    case "bigint":
+      return value < least || value > most ? Oid.numeric : Oid.int8
+    case "boolean":
+      return Oid.bool
+    case "object":
+      return isBytes(value) ? Oid.bytea : Oid.unspecified
+    default:
+      return Oid.unspecified
+  }
+}
+
+/** One type for the values of a column in many rows: the one that holds all of them. */
+export const common = (a: number, b: number): number => {
+  if (a === b || b === -1) return a
+  if (a === -1) return b
+  const [first, second] = [ranks.indexOf(a), ranks.indexOf(b)]
+  return first === -1 || second === -1 ? Oid.unspecified : ranks[Math.max(first, second)]!
+}
+
+// What is float8 but not numeric is -0 and the infinities: with them, text is what keeps every value.
+const ranks: ReadonlyArray<number> = [Oid.int4, Oid.int8, Oid.numeric]
+
+/** Encodes parameters, or names the first that does not fit. */
+export const encode = (params: ReadonlyArray<unknown>, statement: string, row?: number): Array<Encoded> | SqlError.SqlError => {
+  const out = new Array<Encoded>(params.length)
+  for (let i = 0; i < params.length; i++) {
+    const value = encodeOne(params[i])
+    if (value === undefined) return refuse(params[i], row === undefined ? `parameter ${i + 1}` : `row ${row}, value ${i + 1}`, statement)
+    out[i] = value
+  }
+  return out
+}
+
+const encodeOne = (value: unknown): Encoded | undefined => {
+  switch (typeof value) {
+    case "string":
+      return isText(value) ? value : undefined
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value)
+    case "bigint":
+      return String(value)
+    case "boolean":
+      return value ? "t" : "f"
+    case "undefined":
+      return null
+    case "object":
+      return value === null ? null : isBytes(value) ? bytesOf(value) : structured(value)
+    default:
+      return undefined
+  }
+}
+
+/** A value as text, as COPY and arrays have it; NULL is null, and `undefined` does not fit. */
+export const textOf = (value: unknown): string | null | undefined => {
+  const encoded = encodeOne(value)
+  return encoded instanceof Uint8Array ? `\\x${Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength).toString("hex")}` : encoded
+}
+
+// A NUL is in no text of PostgreSQL's; half a surrogate pair has no UTF-8.
+const isText = (value: string): boolean => !value.includes("\0") && value.isWellFormed()
+
+const isBytes = (value: unknown): value is ArrayBufferView | ArrayBufferLike =>
+  ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
+
+const bytesOf = (value: ArrayBufferView | ArrayBufferLike): Uint8Array =>
+  ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value)
+
+const structured = (value: object): string | undefined => {
+  if (value instanceof Date) return dateOf(value)
+  if (Array.isArray(value)) return arrayOf(value)
+  try {
+    const json: unknown = JSON.stringify(value)
+    return typeof json === "string" && isText(json) ? json : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** ISO 8601 in UTC, to milliseconds; years before 1 as PostgreSQL writes them. */
+const dateOf = (value: Date): string | undefined => {
+  if (Number.isNaN(value.getTime())) return undefined
+  const iso = value.toISOString()
+  const year = value.getUTCFullYear()
+  if (iso.length === 24) return year === 0 ? `0001${iso.slice(4)} BC` : iso
+  return year > 0 ? iso.slice(1) : `${String(1 - year).padStart(4, "0")}${iso.slice(7)} BC`
+}
+
+const arrayOf = (value: ReadonlyArray<unknown>): string | undefined => {
+  let out = "{"
+  for (let i = 0; i < value.length; i++) {
+    const one: unknown = value[i]
+    const text = Array.isArray(one) ? arrayOf(one) : textOf(one)
+    if (text === undefined) return undefined
+    const cell = text === null ? "NULL" : Array.isArray(one) || isPlain(one) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`
+    out += i === 0 ? cell : `,${cell}`
+  }
+  return `${out}}`
+}
+
+const isPlain = (value: unknown): boolean => typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+
+/** A DataError that says why a value does not fit, without the value. */
+export const refuse = (value: unknown, where: string, statement: string): SqlError.SqlError =>
+  SqlError.make(new Reason.DataError({ message: `${where} ${why(value)}`, operation: "encode", statement }))
+
+const why = (value: unknown): string => {
+  if (typeof value === "string") {
+    return value.includes("\0") ? "holds a NUL, which no text of PostgreSQL's can" : "is not well-formed text: it holds half of a surrogate pair"
+  }
+  if (value instanceof Date) return "is an invalid Date"
+  if (Array.isArray(value)) return "is an array with an element that PostgreSQL cannot store"
+  return typeof value === "object" ? "is an object that JSON cannot hold" : `is a ${typeof value}, which PostgreSQL cannot store`
+}

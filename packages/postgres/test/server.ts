@@ -1,0 +1,40 @@
+/**
+ * The server of these tests: SLUICE_POSTGRES_URL, which `npm test` sets to an instance of its own.
+ *
+ * Each test gets a database of its own on it. Without a server the suites are skipped with a loud line, but not under CI.
+ */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import * as Database from "@sluice/core/Database"
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Postgres from "@sluice/postgres/Postgres"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+export const url = process.env["SLUICE_POSTGRES_URL"]
+
+/** Whether the tests cannot run. */
+export const isMissing = url === undefined && process.env["CI"] !== "true"
+
+if (url === undefined) {
+  process.stderr.write("\n!!! SLUICE_POSTGRES_URL is not set: no PostgreSQL server, its suites are SKIPPED (npm test starts one)\n\n")
+}
+
+const server: Postgres.Config = { url: url ?? "postgres://127.0.0.1:1/none" }
+
+/** One administrator for every database of this file. */
+export const asRoot = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
+  // A pool that is made where interruption is masked has housekeeping that nothing can end.
+  Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(Postgres.layer({ ...server, pool: { max: 1 } }))))
+
+let names = 0
+
+/** A layer of a database that is new each time the layer is built, and dropped with it. */
+export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+  Layer.unwrapScoped(Effect.gen(function*() {
+    const database = `sluice_${process.pid}_${++names}`
+    yield* Effect.acquireRelease(
+      asRoot((db) => db.unsafe(`CREATE DATABASE ${database} TEMPLATE template0`)),
+      () => Effect.orDie(asRoot((db) => db.unsafe(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
+    )
+    return Postgres.layer({ ...server, database, ...config })
+  }))
