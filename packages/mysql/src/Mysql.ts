@@ -26,6 +26,7 @@ import { dialect, raw } from "./internal/dialect.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 import * as Stock from "./Stock.js"
 
+export { type Called, callProcedure, kill } from "./Procedure.js"
 export type { StockClient, StockConfig } from "./Stock.js"
 
 /**

@@ -26,8 +26,8 @@ import * as Many from "./many.js"
 import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
-import { duplicate, fixed, read, readingOf, warned } from "./result.js"
 import * as Servers from "./server.js"
+import { duplicate, fixed, readAll, readFirst, readingOf, warned } from "./result.js"
 import { besideStream, endSession, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
 import { textOf } from "./text.js"
@@ -89,24 +89,12 @@ export class Mysql implements Connection.Connection {
   }
 
   private one(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
-    return this.run(query, (parts) => {
-      const part = parts.find((one) => one.header === undefined) ?? parts[parts.length - 1]
-      return read(query, this.settings, part, parts[parts.length - 1]?.header)
-    }, warned)
+    return this.run(query, (parts) => readFirst(query, this.settings, parts, this.wire.hasOuts), warned)
   }
 
   results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
-    return this.run(query, (parts) => {
-      // A procedure ends with the header of its CALL, which is no result set of it.
-      const own = parts.length > 1 && parts[parts.length - 1]?.header !== undefined ? parts.slice(0, -1) : parts
-      const out: Array<Connection.Result> = []
-      for (const part of own) {
-        const result = read(query, this.settings, part, part.header)
-        if (result instanceof SqlError.SqlError) return result
-        out.push(result)
-      }
-      return out
-    })
+    return this.run(query, (parts) => readAll(query, this.settings, parts, this.wire.hasOuts), (results, rows) =>
+      results.map((result, i) => i === results.length - 1 ? warned(result, rows) : result))
   }
 
   private run<A>(

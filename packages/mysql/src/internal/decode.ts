@@ -17,7 +17,7 @@ const Type = {
   set: 248, tinyBlob: 249, mediumBlob: 250, longBlob: 251, blob: 252, varString: 253, string: 254, geometry: 255
 } as const
 
-const Flag = { notNull: 1, unsigned: 32, enum: 256, set: 2048 } as const
+const Flag = { notNull: 1, unsigned: 32, binary: 128, enum: 256, set: 2048 } as const
 
 const binary = 63
 
@@ -99,10 +99,25 @@ const fixOf = (field: Field, reading: Reading): Fix | undefined => {
     case Type.varchar:
     case Type.varString:
     case Type.string:
+      if (field.characterSet !== binary) return undefined
+      if (isText(field)) return (value) => textOf(value as Uint8Array, name)
       // A copy: the driver's Buffer is a window into what was read from the socket, and would keep all of it.
-      return field.characterSet === binary ? (value) => typeof value === "string" ? value : new Uint8Array(value as Uint8Array) : undefined
+      return (value) => typeof value === "string" ? value : new Uint8Array(value as Uint8Array)
     default:
       return undefined
+  }
+}
+
+// MySQL sends a procedure's out parameters without their character set; whether they are binary is in the flag alone.
+const isText = (field: Field): boolean => texts[field.type] !== undefined && (field.flags & Flag.binary) === 0
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const textOf = (bytes: Uint8Array, column: string): string => {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new Unfit(column, `"${column}" holds text of a character set that the server does not name, and it is not UTF-8`)
   }
 }
 
@@ -165,7 +180,7 @@ const typeOf = (field: Field): string | undefined => {
   if ((field.flags & Flag.enum) !== 0) return "ENUM"
   if ((field.flags & Flag.set) !== 0) return "SET"
   const text = texts[field.type]
-  if (text !== undefined) return text[field.characterSet === binary ? 1 : 0]
+  if (text !== undefined) return text[field.characterSet === binary && !isText(field) ? 1 : 0]
   const name = names[field.type]
   return name !== undefined && (field.flags & Flag.unsigned) !== 0 && field.type !== Type.year && field.type !== Type.bit ? `${name} UNSIGNED` : name
 }

@@ -74,6 +74,8 @@ export interface Text {
 }
 
 interface Packet {
+  readonly buffer: Buffer
+  readonly offset: number
   readonly isEOF: () => boolean
   readonly eofStatusFlags: () => number
   readonly eofWarningCount: () => number
@@ -106,4 +108,9 @@ export const integer = (value: number | bigint, unsigned: boolean): unknown => {
 }
 
 /** Bits of the status that every answer of the server carries. */
-export const Status = { inTransaction: 1, autocommit: 2, noBackslashEscapes: 512 } as const
+export const Status = { inTransaction: 1, autocommit: 2, moreResults: 8, noBackslashEscapes: 512, outParameters: 4096 } as const
+
+/** After out parameters the answer goes on; MariaDB says so in their EOF, MySQL does not, and the driver would stop there. */
+export const goOn = (packet: Packet): void => {
+  packet.buffer[packet.offset + 3]! |= Status.moreResults
+}

@@ -79,7 +79,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
     const tls = tlsOf(config.tls)
     const ssl = tls === undefined ? {} : { ssl: tls }
     const password = config.password === undefined ? url.password : Redacted.value(config.password)
-    const flags = [...(config.localInfile === true ? [] : ["-LOCAL_FILES"]), ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : [])]
+    // With PS_MULTI_RESULTS a prepared CALL answers with its out parameters.
+    const flags = ["PS_MULTI_RESULTS", ...(config.localInfile === true ? [] : ["-LOCAL_FILES"]), ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : [])]
     const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout, 10_000)
     const seconds = Math.min(31_536_000, Math.max(1, Math.ceil(writeTimeout / 1000)))
     return {

@@ -14,8 +14,70 @@ import type { Part } from "./wire.js"
 
 const none: ReadonlyArray<never> = []
 
+/** What a statement answered: its first rows, or what it changed, and a procedure's out parameters. */
+export const readFirst = (
+  query: Connection.Query,
+  settings: Settings,
+  parts: ReadonlyArray<Part>,
+  hasOuts: boolean
+): Connection.Result | SqlError.SqlError => {
+  const last = parts[parts.length - 1]
+  if (!hasOuts) return read(query, settings, parts.find((one) => one.header === undefined) ?? last, last?.header)
+  const { outs, sets } = divided(parts)
+  const result = read(query, settings, sets[0], last?.header)
+  return result instanceof SqlError.SqlError ? result : withOuts(query, settings, result, outs)
+}
+
+/** Every result set of a statement. A procedure's out parameters, and what it changed, are with the last one. */
+export const readAll = (
+  query: Connection.Query,
+  settings: Settings,
+  parts: ReadonlyArray<Part>,
+  hasOuts: boolean
+): ReadonlyArray<Connection.Result> | SqlError.SqlError => {
+  const { header, outs, sets } = divided(parts, hasOuts)
+  const out: Array<Connection.Result> = []
+  for (const part of sets) {
+    const result = read(query, settings, part, part.header)
+    if (result instanceof SqlError.SqlError) return result
+    out.push(result)
+  }
+  const last = out[out.length - 1]
+  if (last === undefined || header === undefined) return out
+  const whole = outs === undefined ? last : withOuts(query, settings, last, outs)
+  return whole instanceof SqlError.SqlError ? whole : [...out.slice(0, -1), { ...whole, columns: whole.columns, rowsAffected: Number(header.affectedRows) }]
+}
+
+interface Divided {
+  readonly sets: ReadonlyArray<Part>
+  readonly outs: Part | undefined
+  /** That of the CALL, which is no result set of the procedure unless it has no other. */
+  readonly header: Header | undefined
+}
+
+const divided = (parts: ReadonlyArray<Part>, hasOuts = true): Divided => {
+  const last = parts[parts.length - 1]
+  if (last?.header === undefined || parts.length === 1) return { sets: parts, outs: undefined, header: undefined }
+  const sets = parts.slice(0, hasOuts ? -2 : -1)
+  return { sets: sets.length > 0 ? sets : [last], outs: hasOuts ? parts[parts.length - 2] : undefined, header: last.header }
+}
+
+const withOuts = (
+  query: Connection.Query,
+  settings: Settings,
+  result: Connection.Result,
+  outs: Part | undefined
+): Connection.Result | SqlError.SqlError => {
+  const found = read(query, settings, outs, undefined)
+  if (found instanceof SqlError.SqlError) return found
+  const row = found.rows[0]
+  const names = outs?.fields.map((field) => field.name) ?? []
+  const outParameters = Array.isArray(row) ? Object.fromEntries(names.map((name, i) => [name, row[i]])) : row as Record<string, unknown> | undefined
+  return { ...result, columns: result.columns, outParameters }
+}
+
 /** The result of a part of an answer; the header is that of the whole. */
-export const read = (
+const read = (
   query: Connection.Query,
   settings: Settings,
   part: Part | undefined,

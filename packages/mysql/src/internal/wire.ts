@@ -38,6 +38,8 @@ export class Wire {
   /** The status of the last answer: bits of `Driver.Status`. */
   status: number = Driver.Status.autocommit
   warnings = 0
+  /** The answer under way has a procedure's out parameters, as its last rows. */
+  hasOuts = false
   isClosed = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
@@ -52,6 +54,8 @@ export class Wire {
       if (packet !== undefined && packet.isEOF()) {
         wire.status = packet.eofStatusFlags()
         wire.warnings = packet.eofWarningCount()
+        if (wire.hasOuts) Driver.goOn(packet)
+        else if ((wire.status & Driver.Status.outParameters) !== 0) wire.hasOuts = true
       }
       handle.call(raw, packet)
     }
@@ -80,6 +84,7 @@ export class Wire {
   // ---- what is under way ----
 
   begin(task: Task): void {
+    this.hasOuts = false
     this.tasks.add(task)
   }
 
