@@ -11,141 +11,29 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
 import * as Hosts from "@sluice/core/Hosts"
-import type * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import type * as Session from "@sluice/core/Session"
+import * as SqlError from "@sluice/core/SqlError"
 import * as EffectConfig from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
+import { assignments, charsetOf } from "./internal/charset.js"
 import * as Control from "./internal/control.js"
 import { dialect, raw } from "./internal/dialect.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
+import { refusedSetting } from "./internal/session.js"
+import { wireOf } from "./internal/wire.js"
 import * as Stock from "./Stock.js"
 
+export type { Config, Tls } from "./Config.js"
 export { type Called, callProcedure, kill } from "./Procedure.js"
 export type { StockClient, StockConfig } from "./Stock.js"
-
-/**
- * How TLS is spoken. The server's certificate and its name are checked unless this says otherwise.
- *
- * @example
- * ```ts
- * import type { Mysql } from "@sluice/mysql"
- * import { readFileSync } from "node:fs"
- *
- * const tls: Mysql.Tls = { ca: readFileSync("ca.pem", "utf8") }
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface Tls {
-  /** Certificates that are trusted, in PEM. Default: Node's own. */
-  readonly ca?: string | undefined
-  /** The client's certificate, in PEM. */
-  readonly cert?: string | undefined
-  /** The client's key, in PEM. */
-  readonly key?: Redacted.Redacted | undefined
-  /** The passphrase of the client's key. */
-  readonly passphrase?: Redacted.Redacted | undefined
-  /** Whether a certificate that nobody vouches for fails the connecting. Default true. */
-  readonly rejectUnauthorized?: boolean | undefined
-  /** Whether the certificate must be for this host. Default as `rejectUnauthorized`. */
-  readonly verifyIdentity?: boolean | undefined
-}
-
-/**
- * How a server is reached, and what every session is opened with. Durations are milliseconds where they are numbers. A
- * field that cannot work fails the layer with a ConfigError that names it.
- *
- * Several `hosts`: a server is a standby when `read_only` is on, and then `read-only` as well; `primary` and `read-write` are
- * the others. A user who may write all the same (SUPER, READ ONLY ADMIN) is not warned by the server. Where writes are
- * wanted, a statement that is refused because the server has become read-only is a retryable ConnectionError.
- *
- * Types: BIGINT is a number, or a bigint with `integers: "bigint"`, and a value that a number would round is a DataError;
- * smaller integers are always numbers. DECIMAL, DATE, TIME and JSON are their exact text, BIT, binary strings, geometry
- * and vectors are bytes. A Date goes in as its wall clock in `timezone`, with milliseconds.
- *
- * @example
- * ```ts
- * import type { Mysql } from "@sluice/mysql"
- * import { Redacted } from "effect"
- *
- * const config: Mysql.Config = {
- *   url: "mysql://app@db.example.com/orders?charset=utf8mb4",
- *   password: Redacted.make("…"),
- *   sqlMode: "STRICT_ALL_TABLES",
- *   pool: { max: 20 }
- * }
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface Config extends Database.Config, Hosts.Config {
-  /**
-   * `mysql://user:password@host:port/database`, or `mariadb:`; several hosts are separated by commas. Its options are
-   * `unixSocket`, `charset`, `collation`, `timezone`, `targetSessionAttrs` and `loadBalanceHosts`; another one is a
-   * ConfigError. A field beside it wins.
-   */
-  readonly url?: string | Redacted.Redacted | undefined
-  /** Default `localhost`. */
-  readonly host?: string | undefined
-  /** Default 3306. */
-  readonly port?: number | undefined
-  /** The path of a socket, in the place of host and port. */
-  readonly unixSocket?: string | undefined
-  /** The database that unqualified names are in. Default: none. */
-  readonly database?: string | undefined
-  /** Default `root`. */
-  readonly username?: string | undefined
-  /** Default: none. */
-  readonly password?: Redacted.Redacted | undefined
-  /** `true`: a server that is not proven to be the one fails the connecting. Default false. */
-  readonly tls?: boolean | Tls | undefined
-  /** zlib over the whole connection. Default false. */
-  readonly compress?: boolean | undefined
-  /** How long one connecting may take, the login included; then ConnectionError. Default 10 seconds. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /** The connection's character set: utf8mb4 (default), utf8mb3, utf8, latin1 or ascii. */
-  readonly charset?: string | undefined
-  /** The connection's collation. Default: the server's for the character set. */
-  readonly collation?: string | undefined
-  /** `sql_mode` of every session. Default: the server's. */
-  readonly sqlMode?: string | undefined
-  /** Statements that every session runs when it is new, and again after every reset. */
-  readonly initCommand?: string | ReadonlyArray<string> | undefined
-  /** `time_zone` of every session, and the wall clock of a Date: `Z` (default) or an offset such as `+02:00`. */
-  readonly timezone?: string | undefined
-  /**
-   * DATETIME and TIMESTAMP as their exact text (default), or as Date: then a zero date, or microseconds beyond a
-   * Date's milliseconds, is a DataError.
-   */
-  readonly dates?: "string" | "date" | undefined
-  /** `rowsAffected` of an UPDATE: rows that were found (default), or those that it changed. */
-  readonly affectedRows?: "found" | "changed" | undefined
-  /**
-   * What `withTransaction`, the stock verb, does after a statement in it that commits by itself, as DDL does: `fail`
-   * (default), as `transaction` by law T7, or `autocommit`: what follows runs outside of a transaction, as the stock
-   * driver has it and its Migrator needs it. The default of `layerStock` is `autocommit`.
-   */
-  readonly implicitCommit?: "fail" | "autocommit" | undefined
-  /** Whether the server may ask for a file at all; no file is given yet. Default false. */
-  readonly localInfile?: boolean | undefined
-  /** Prepared statements that each connection keeps. Default 200. */
-  readonly maxPreparedStatements?: number | undefined
-  /** How long a stream's consumer may pause before the server gives up: its `net_write_timeout`. Default 1 hour. */
-  readonly streamTimeout?: Duration.DurationInput | undefined
-  /**
-   * Bytes that are read and dropped while a stopped stream runs out; beyond them the connection is replaced. Default
-   * 16 MiB, which is more than the sockets' buffers hold.
-   */
-  readonly discardLimit?: number | undefined
-}
 
 /**
  * Connects to a server; the pool is closed with its scope.
@@ -299,3 +187,43 @@ export const layerStockConfig = (
   config: EffectConfig.Config.Wrap<Stock.StockConfig>
 ): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError | ConfigError.ConfigError> =>
   Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layerStock))
+
+/**
+ * Changes the character set of a session, with a collation of it where one is given: utf8mb4, utf8mb3, utf8, latin1 or
+ * ascii. It is `charset` of the config again when the session's scope closes.
+ *
+ * Another one is a ConfigError, a session of another dialect an UnsupportedError.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Mysql } from "@sluice/mysql"
+ * import { Effect } from "effect"
+ *
+ * const legacy = Effect.scoped(Effect.gen(function*() {
+ *   const db = yield* Database.Database
+ *   const session = yield* db.session
+ *   yield* Mysql.setCharset(session, "latin1", "latin1_german2_ci")
+ *   return yield* session`SELECT 'Straße' = 'Strasse' AS same`
+ * }))
+ * ```
+ *
+ * @category sessions
+ * @since 0.1.0
+ */
+export const setCharset: {
+  (charset: string, collation?: string): (session: Session.Session) => Effect.Effect<void, SqlError.SqlError>
+  (session: Session.Session, charset: string, collation?: string): Effect.Effect<void, SqlError.SqlError>
+} = dual(
+  (args) => typeof args[0] !== "string",
+  (session: Session.Session, charset: string, collation?: string): Effect.Effect<void, SqlError.SqlError> =>
+    Effect.gen(function*() {
+      const chosen = yield* charsetOf(charset, collation)
+      const wire = wireOf(yield* session.native)
+      if (wire === undefined) {
+        return yield* SqlError.fail(new Reason.UnsupportedError({ message: "the session is not one of MySQL", capability: "setCharset" }))
+      }
+      yield* Effect.mapError(session.unsafe(`SET ${assignments(chosen)}`).unprepared, refusedSetting)
+      wire.charset = chosen
+    })
+)

@@ -19,7 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { settings } from "./internal/options.js"
-import type { Config } from "./Mysql.js"
+import type { Config } from "./Config.js"
 
 /**
  * A config of ours, with the two fields that the stock client has under other names.

@@ -67,7 +67,7 @@ describe.skipIf(isMissing)("Mysql, several hosts", () => {
         const field = (config: Mysql.Config) => Effect.map(Effect.flip(within(Mysql.layer(config), portOf)), ({ reason }) => reason._tag === "ConfigError" ? reason.field : reason._tag)
         assert.strictEqual(yield* field({ url: "mysql://a,b/x?targetSessionAttrs=master" }), "url.targetSessionAttrs")
         assert.strictEqual(yield* field({ url: "mysql://a,b/x?loadBalanceHosts=yes" }), "url.loadBalanceHosts")
-        assert.strictEqual(yield* field({ url: "mysql://u:s3cr3t@a,:1/x" }), "url")
+        assert.strictEqual(yield* field({ url: "mysql://u:s3cr3t@a,:1/x" }), "url.host")
         assert.strictEqual(yield* field({ hosts: ["a"], host: "b" }), "hosts")
         assert.strictEqual(yield* field({ hosts: ["a"], unixSocket: "socket" }), "hosts")
         assert.strictEqual(yield* field({ hosts: ["a", "b:x"] }), "hosts[1]")

@@ -371,7 +371,7 @@ describe.skipIf(isMissing)("Mysql", () => {
     it.live("a field that cannot work is named", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* field({ url: "mysql://localhost/x?sslmode=none" }), "url")
-        assert.strictEqual(yield* field({ url: "mysql://u:p#w@localhost" }), "url")
+        assert.strictEqual(yield* field({ url: "mysql://u:p#w@localhost" }), "url.fragment")
         assert.strictEqual(yield* field({ port: 70_000 }), "port")
         assert.strictEqual(yield* field({ charset: "gbk" }), "charset")
         assert.strictEqual(yield* field({ collation: "x; DROP" }), "collation")

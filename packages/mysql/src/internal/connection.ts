@@ -30,7 +30,7 @@ import * as Servers from "./server.js"
 import { duplicate, fixed, readAll, readFirst, readingOf, warned } from "./result.js"
 import { besideStream, endSession, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
-import { textOf } from "./text.js"
+import { isSeveral, textOf } from "./text.js"
 import * as Wires from "./wire.js"
 
 export type { Settings } from "./options.js"
@@ -98,10 +98,12 @@ export class Mysql implements Connection.Connection {
   }
 
   private run<A>(
-    query: Connection.Query,
+    given: Connection.Query,
     parse: (parts: ReadonlyArray<Wires.Part>) => A | SqlError.SqlError,
     warn?: (result: A, rows: ReadonlyArray<unknown>) => A
   ): Effect.Effect<A, SqlError.SqlError> {
+    // Several statements are no prepared one.
+    const query = this.settings.multipleStatements && given.prepare && isSeveral(given.sql) ? { ...given, prepare: false } : given
     const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
     return Effect.async((resume) => {

@@ -7,6 +7,7 @@
  * @internal
  */
 import mysql2 from "mysql2"
+import { isIP } from "node:net"
 
 /** A column's definition, as the protocol sends it. */
 export interface Field {
@@ -99,7 +100,12 @@ export interface Raw {
 }
 
 /** Begins to connect. Throws where an option cannot work. */
-export const open = (options: mysql2.ConnectionOptions): Raw => mysql2.createConnection(options) as unknown as Raw
+export const open = (options: mysql2.ConnectionOptions): Raw => {
+  const raw = mysql2.createConnection(options) as unknown as Raw
+  // The driver tells Node no name for an address, and Node would hold the certificate against "localhost".
+  if (options.ssl !== undefined && options.host !== undefined && isIP(options.host) !== 0) Object.assign(raw.stream, { _host: options.host })
+  return raw
+}
 
 /** A parameter that the server gets as a 64-bit integer; the driver would send a double, or a text. */
 export const integer = (value: number | bigint, unsigned: boolean): unknown => {

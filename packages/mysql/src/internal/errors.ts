@@ -9,6 +9,7 @@
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import type { DriverError } from "./driver.js"
+import { refusal } from "./refused.js"
 
 type Make = (options: Reason.ReasonOptions) => Reason.Reason
 
@@ -33,7 +34,7 @@ const groups: ReadonlyArray<readonly [Make, ReadonlyArray<number>]> = [
   // 1048 and 1364: a column without a value; 1451 to 1217: foreign keys; 3819 and 4025: CHECK; 1644: SIGNAL of a trigger.
   [constraint, [1048, 1216, 1217, 1364, 1451, 1452, 1526, 1644, 1748, 3819, 4025, 4151]],
   [data, [
-    1242, 1264, 1265, 1292, 1365, 1366, 1367, 1406, 1411, 1416, 1425, 1426, 1439, 1441, 1690, 1977, 3140, 3141, 3143, 3156, 3157,
+    1242, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1425, 1426, 1439, 1441, 1690, 1977, 3140, 3141, 3143, 3156, 3157,
     3854, 4037, 4038, 4078
   ]],
   [syntax, [
@@ -71,13 +72,6 @@ const byNumber: ReadonlyMap<number, Make> = new Map(groups.toReversed().flatMap(
 // By SQLSTATE's class, where the number is not in the table.
 const byClass: Readonly<Record<string, Make>> = { "08": lost, "21": data, "22": data, "23": constraint, "28": login, "42": syntax, "45": constraint }
 
-// What the network and the driver say themselves.
-const byCode: Readonly<Record<string, Make>> = {
-  HANDSHAKE_NO_SSL_SUPPORT: (o) => new Reason.ConnectionError({ ...o, isRetryable: false, outcome: "not-applied" }),
-  HANDSHAKE_SSL_ERROR: (o) => new Reason.ConnectionError({ ...o, isRetryable: false, outcome: "not-applied" }),
-  AUTH_SWITCH_PLUGIN_ERROR: login
-}
-
 /** What is known of the failed work besides the error. */
 export interface About {
   readonly operation: string
@@ -97,6 +91,8 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     code: code ?? error.code,
     sqlState: error.sqlState,
     statement: about.statement,
+    // Whatever it was, the connection is not kept, and nothing but its settings was sent.
+    ...(about.operation === "connect" ? { connection: "broken" as const, outcome: "not-applied" as const } : {}),
     ...(code === undefined ? {} : namesOf(code, error.sqlMessage ?? error.message, about.statement ?? "")),
     cause: error
   }
@@ -133,14 +129,11 @@ const byServer = (code: number, options: Reason.ReasonOptions, about: About): Re
 }
 
 const byDriver = (error: DriverError, options: Reason.ReasonOptions, about: About): Reason.Reason => {
-  const make = byCode[error.code ?? ""]
-  if (make !== undefined) return make(options)
-  if (/auth|plugin/i.test(error.message) && about.operation === "connect") return login(options)
-  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO/.test(error.code ?? "")
+  const known = refusal(error, options)
+  if (known !== undefined) return known
   return new Reason.ConnectionError({
     ...options,
-    ...(isCertificate ? { isRetryable: false } : {}),
-    ...(about.harmless === true || about.operation === "connect" ? { outcome: "not-applied" as const } : {})
+    ...(about.harmless === true ? { outcome: "not-applied" as const } : {})
   })
 }
 

@@ -1,18 +1,32 @@
 /**
- * Options of one connection, checked: what `Mysql.Config` says, with its url, its defaults and its secrets read.
+ * Options of one connection, checked: what `Mysql.Config` says, with its url, its option files, its defaults and its
+ * secrets read.
  *
- * It opens nothing. Made by the public module, read by `connection`, `control` and `wire`.
+ * A field of the config wins over the url, the url over the option files. It opens nothing. Made by the public module, read
+ * by `connection`, `control` and `wire`.
  *
  * @internal
  */
+import * as Credentials from "@sluice/core/Credentials"
 import * as Hosts from "@sluice/core/Hosts"
 import * as Options from "@sluice/core/Options"
-import type * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as EffectConfig from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import type { Config, Tls } from "../Mysql.js"
 import type { ConnectionOptions } from "mysql2"
+import { userInfo } from "node:os"
+import type { Config } from "../Config.js"
+import { authentication } from "./authentication.js"
+import { type Charset, charsetOf } from "./charset.js"
+import { flagsOf } from "./flags.js"
+import type { Secret } from "./login.js"
+import { configOf, type FileConfig } from "./optionFile/client.js"
+import { read } from "./optionFile/read.js"
+import { statementsOf } from "./session.js"
+import { tlsOf } from "./tls.js"
 import * as Url from "./url.js"
 
 /** Where one server is. */
@@ -23,19 +37,23 @@ export interface Place {
 
 /** Everything that a connection needs. */
 export interface Settings {
+  /** All but the password. */
   readonly driver: ConnectionOptions
+  readonly secret: Secret | undefined
   /** Milliseconds, the login and the session's settings included. */
   readonly connectTimeout: number
   readonly endpoint: string
   readonly host: string
   readonly port: number
   readonly database: string | undefined
+  readonly charset: Charset
   /** Run when a session is new, and again after every reset. */
   readonly session: ReadonlyArray<string>
   readonly bigints: boolean
   readonly dates: "string" | "date"
   readonly offset: number
   readonly discardLimit: number
+  readonly multipleStatements: boolean
   /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
   readonly demoted: (() => void) | undefined
 }
@@ -57,82 +75,112 @@ export const at = (checked: Checked, place: Place, demoted: (() => void) | undef
 export const endpointOf = ({ host, port }: Place): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /** Checks a config; the first field that cannot work is a ConfigError. */
-export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlError> =>
+export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlError> =>
   Effect.gen(function*() {
-    const url = yield* Url.parse(config.url === undefined || typeof config.url === "string" ? config.url : Redacted.value(config.url))
+    const config = yield* merged(given)
+    const { database } = config
+    const socket = config.unixSocket
     if (config.hosts !== undefined && config.host !== undefined) yield* Options.refuse("hosts", "stands in the place of host: both are given")
-    if (config.hosts !== undefined && config.unixSocket !== undefined) yield* Options.refuse("hosts", "stands in the place of unixSocket: both are given")
-    const port = yield* Options.count("port", config.port ?? url.port, 3306, 1)
-    if (port > 65_535) yield* Options.refuse("port", `must be at most 65535, was ${port}`)
-    const database = config.database ?? url.database
-    const listed = config.hosts === undefined ? config.host === undefined ? url.hosts : undefined : yield* Hosts.parse(config.hosts)
-    const places = (listed ?? [{ host: config.host ?? url.host ?? "localhost", port: undefined }]).map((one) => ({ host: one.host, port: one.port ?? port }))
-    const { host, port: firstPort } = places[0]!
-    const socket = config.unixSocket ?? (listed === undefined ? url.unixSocket : undefined)
-    const charset = yield* name("charset", config.charset ?? url.charset ?? "utf8mb4")
-    if (!charsets.has(charset)) yield* Options.refuse("charset", `must be one of ${[...charsets].join(", ")}: in others a quote can hide inside a character`)
-    const collation = config.collation ?? url.collation
-    if (collation !== undefined) yield* name("collation", collation)
-    const timezone = config.timezone ?? url.timezone ?? "Z"
-    const offset = yield* offsetOf(timezone)
+    if (config.hosts !== undefined && socket !== undefined) yield* Options.refuse("hosts", "stands in the place of unixSocket: both are given")
+    const commonPort = yield* Options.count("port", config.port, 3306, 1)
+    if (commonPort > 65_535) yield* Options.refuse("port", `must be at most 65535, was ${commonPort}`)
+    const listed = config.hosts === undefined ? [{ host: config.host ?? "localhost", port: undefined }] : yield* Hosts.parse(config.hosts)
+    const places = listed.map((one) => ({ host: one.host, port: one.port ?? commonPort }))
+    const { host, port } = places[0]!
+    const charset = yield* charsetOf(config.charset ?? "utf8mb4", config.collation)
+    const offset = yield* offsetOf(config.timezone ?? "Z")
     const writeTimeout = yield* Options.millis("streamTimeout", config.streamTimeout, 3_600_000)
-    const tls = tlsOf(config.tls)
-    const ssl = tls === undefined ? {} : { ssl: tls }
-    const password = config.password === undefined ? url.password : Redacted.value(config.password)
-    // With PS_MULTI_RESULTS a prepared CALL answers with its out parameters.
-    const flags = ["PS_MULTI_RESULTS", ...(config.localInfile === true ? [] : ["-LOCAL_FILES"]), ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : [])]
+    const tls = yield* tlsOf(config.tls)
     const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout, 10_000)
-    const seconds = Math.min(31_536_000, Math.max(1, Math.ceil(writeTimeout / 1000)))
+    if (config.sqlMode !== undefined && !/^[\w ,]*$/.test(config.sqlMode)) yield* Options.refuse("sqlMode", "must be names of modes, separated by commas")
+    const session = statementsOf({ charset, offset, writeTimeout, sqlMode: config.sqlMode, initCommand: config.initCommand })
+    if (charset.foreign !== undefined && session.some((sql) => charset.foreign?.test(sql))) {
+      yield* Options.refuse("initCommand", `holds a character that ${charset.name} has no place for`)
+    }
     return {
       driver: {
-        ...(socket === undefined ? { host, port: firstPort } : { socketPath: socket }),
+        ...(socket === undefined ? { host, port } : { socketPath: socket }),
         ...(database === undefined ? {} : { database }),
-        ...ssl,
-        user: config.username ?? url.username ?? "root",
-        ...(password === undefined ? {} : { password }),
-        charset: charset.toUpperCase(),
+        ...(tls === undefined ? {} : { ssl: tls }),
+        ...(yield* authentication(config.serverPublicKey, tls !== undefined)),
+        user: config.username ?? (yield* systemUser),
+        charset: "UTF8MB4",
         connectTimeout: Number.isFinite(connectTimeout) ? connectTimeout : 2_147_483_647,
-        compress: config.compress ?? false,
+        compress: yield* compression(config.compress),
+        multipleStatements: config.multipleStatements === true,
         maxPreparedStatements: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 1),
-        flags,
+        flags: [
+          // A prepared CALL answers with its out parameters.
+          "PS_MULTI_RESULTS",
+          ...(config.localInfile === true ? [] : ["-LOCAL_FILES"]),
+          ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : []),
+          ...(yield* flagsOf(config.clientFlags ?? []))
+        ],
         supportBigNumbers: true,
         dateStrings: true,
         jsonStrings: true,
         timezone: "Z"
       },
+      secret: secretOf(config.password),
       connectTimeout,
-      endpoint: socket ?? endpointOf({ host, port: firstPort }),
+      endpoint: socket ?? endpointOf({ host, port }),
       host: socket ?? host,
-      port: firstPort,
+      port,
       places,
-      target: {
-        targetSessionAttrs: config.targetSessionAttrs ?? url.targetSessionAttrs,
-        loadBalanceHosts: config.loadBalanceHosts ?? url.loadBalanceHosts,
-        hostCoolDown: config.hostCoolDown
-      },
+      target: { targetSessionAttrs: config.targetSessionAttrs, loadBalanceHosts: config.loadBalanceHosts, hostCoolDown: config.hostCoolDown },
       demoted: undefined,
       database,
-      session: [
-        [
-          `SET NAMES ${charset}${collation === undefined ? "" : ` COLLATE ${collation}`}`,
-          `SESSION time_zone = '${zoneOf(offset)}'`,
-          `SESSION net_write_timeout = ${seconds}`,
-          ...(config.sqlMode === undefined ? [] : [`SESSION sql_mode = '${config.sqlMode.replaceAll("'", "''")}'`])
-        ].join(", "),
-        ...(config.initCommand === undefined ? [] : typeof config.initCommand === "string" ? [config.initCommand] : config.initCommand)
-      ],
+      charset,
+      session,
       bigints: config.integers === "bigint",
       dates: config.dates ?? "string",
       offset,
-      discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0)
+      discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0),
+      multipleStatements: config.multipleStatements === true
     }
   })
 
-// In big5, cp932, gbk, gb18030 and sjis the second byte of a character may be a backslash or a quote.
-const charsets: ReadonlySet<string> = new Set(["utf8mb4", "utf8mb3", "utf8", "latin1", "ascii"])
+/** The three sources as one. Where a source says where the server is, the later ones' hosts and sockets are not looked at. */
+const merged = (config: Config): Effect.Effect<Config, SqlError.SqlError> =>
+  Effect.gen(function*() {
+    const url = config.url === undefined ? {} : yield* Url.parse(config.url)
+    const file = yield* fromFiles(config)
+    const sources = [defined(config), defined(url), defined(file)]
+    const { host, hosts, unixSocket } = sources.find(({ host, hosts, unixSocket }) => (host ?? hosts ?? unixSocket) !== undefined) ?? {}
+    return { ...sources[2], ...sources[1], ...sources[0], host, hosts, unixSocket }
+  })
 
-const name = (field: string, value: string): Options.Checked<string> =>
-  /^\w+$/.test(value) ? Either.right(value.toLowerCase()) : Options.refuse(field, "must be a name of letters, digits and underscores")
+const defined = (config: Config): Config => Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+
+const fromFiles = ({ readDefaultFile, readDefaultGroup }: Config): Effect.Effect<FileConfig, SqlError.SqlError> =>
+  readDefaultFile === undefined && readDefaultGroup === undefined
+    ? Effect.succeed({})
+    : Effect.orElseSucceed(EffectConfig.string("MYSQL_GROUP_SUFFIX"), () => "").pipe(
+      Effect.flatMap((suffix) => read(readDefaultFile, readDefaultGroup, suffix)),
+      Effect.flatMap(configOf)
+    )
+
+const secretOf = (password: Config["password"]): Secret | undefined => {
+  if (password === undefined) return undefined
+  if (Redacted.isRedacted(password) || Effect.isEffect(password)) return { credentials: Credentials.from(password), invalidate: undefined }
+  return password
+}
+
+// As MySQL's own programs; a container may run us as a number that has no name.
+const systemUser: Effect.Effect<string, SqlError.SqlError> = Effect.try({
+  try: () => userInfo().username,
+  catch: () => SqlError.make(new Reason.ConfigError({ message: "username is not given, and the user of this process has no name", field: "username" }))
+})
+
+const compression = (compress: Config["compress"]): Effect.Effect<boolean, SqlError.SqlError> => {
+  if (compress === undefined || typeof compress === "boolean") return Effect.succeed(compress ?? false)
+  const algorithm = typeof compress === "string" ? compress : compress.algorithm
+  return algorithm === "zlib" ? Effect.succeed(true) : SqlError.fail(new Reason.UnsupportedError({
+    message: "compress: the driver speaks no zstd, only zlib",
+    capability: "compress: zstd",
+    operation: "connect"
+  }))
+}
 
 const offsetOf = (timezone: string): Options.Checked<number> => {
   if (timezone === "Z") return Either.right(0)
@@ -140,22 +188,4 @@ const offsetOf = (timezone: string): Options.Checked<number> => {
   const minutes = Number(found?.[2]) * 60 + Number(found?.[3])
   return found === null || minutes > 14 * 60 ? Options.refuse("timezone", `must be Z or an offset such as +02:00, was ${JSON.stringify(timezone)}`)
     : Either.right(found[1] === "-" ? -minutes : minutes)
-}
-
-const zoneOf = (offset: number): string => {
-  const minutes = Math.abs(offset)
-  return `${offset < 0 ? "-" : "+"}${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`
-}
-
-const tlsOf = (tls: boolean | Tls | undefined): ConnectionOptions["ssl"] & object | undefined => {
-  if (tls === undefined || tls === false) return undefined
-  const { ca, cert, key, passphrase, rejectUnauthorized = true, verifyIdentity = rejectUnauthorized } = tls === true ? {} : tls
-  return {
-    rejectUnauthorized,
-    verifyIdentity,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key: Redacted.value(key) }),
-    ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) })
-  }
 }

@@ -10,6 +10,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Decode from "./decode.js"
 import type { Field, Header } from "./driver.js"
 import type { Settings } from "./options.js"
+import { isSeveral } from "./text.js"
 import type { Part } from "./wire.js"
 
 const none: ReadonlyArray<never> = []
@@ -35,7 +36,8 @@ export const readAll = (
   parts: ReadonlyArray<Part>,
   hasOuts: boolean
 ): ReadonlyArray<Connection.Result> | SqlError.SqlError => {
-  const { header, outs, sets } = divided(parts, hasOuts)
+  // Of several statements each has an answer of its own.
+  const { header, outs, sets } = settings.multipleStatements && isSeveral(query.sql) ? { header: undefined, outs: undefined, sets: parts } : divided(parts, hasOuts)
   const out: Array<Connection.Result> = []
   for (const part of sets) {
     const result = read(query, settings, part, part.header)

@@ -9,6 +9,9 @@
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as SqlScript from "@sluice/core/SqlScript"
+import type { Charset } from "./charset.js"
+import { dialect } from "./dialect.js"
 import type * as Driver from "./driver.js"
 import type { Settings } from "./options.js"
 import type { Shapes } from "./shapes.js"
@@ -16,19 +19,24 @@ import { encode, inline, miscounted } from "./types.js"
 
 /** What a text depends on beside its query. */
 export interface Session {
-  readonly wire: { readonly backslashes: boolean }
+  readonly wire: { readonly backslashes: boolean; readonly charset: Charset | undefined }
   readonly settings: Pick<Settings, "offset">
   readonly maxPacket: number
   /** Where the server keeps the types of a prepared statement's first parameters. */
   readonly shapes: Shapes | undefined
 }
 
+/** Whether a text is several statements: those are not prepared. */
+export const isSeveral = (sql: string): boolean => sql.includes(";") && SqlScript.split(sql, dialect.lexicon).length > 1
+
 /** What is sent of a query. */
 export const textOf = (query: Connection.Query, { maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
   const { backslashes } = wire
   const { offset } = settings
   const rowsAsArray = query.rowMode === "array"
+  const foreign = wire.charset?.foreign
   const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket)
+    ?? (foreign === undefined ? undefined : misplaced(query, foreign, wire.charset?.name))
   if (refusal !== undefined) return refusal
   if (query.prepare) {
     const values = encode(query.params, query.sql, offset)
@@ -36,6 +44,16 @@ export const textOf = (query: Connection.Query, { maxPacket, settings, shapes, w
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
   return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }
+}
+
+// The server would store question marks.
+const misplaced = ({ params, sql }: Connection.Query, foreign: RegExp, charset: string | undefined): SqlError.SqlError | undefined => {
+  const at = foreign.test(sql) ? "the statement" : params.findIndex((value) => typeof value === "string" && foreign.test(value))
+  return at === -1 ? undefined : SqlError.make(new Reason.DataError({
+    message: `${typeof at === "string" ? at : `parameter ${at + 1}`} holds a character that ${charset}, the session's character set, has no place for`,
+    operation: "encode",
+    statement: sql
+  }))
 }
 
 // The server closes a connection that sends it more than max_allowed_packet: refused here, it stays usable (law Q5).

@@ -1,74 +1,52 @@
 /**
- * URLs of MySQL: `mysql://user:password@host:port/database?charset=utf8mb4`, and the same with `mariadb:`. Several hosts
- * are separated by commas.
+ * URLs of MySQL: `mysql://user:password@host:port/database?charset=utf8mb4`, the same with `mariadb:`, and SQLAlchemy's
+ * `mysql+aiomysql:`. How one is written is core's `ConnectionString`; here its options get their meaning.
  *
- * A part that is not understood is refused: nothing of a URL is ignored. Called by `options`.
+ * An option that is not known is refused: nothing of a URL is ignored. Called by `options`.
  *
  * @internal
  */
-import type { Host } from "@sluice/core/ConnectionString"
+import * as ConnectionString from "@sluice/core/ConnectionString"
 import * as Hosts from "@sluice/core/Hosts"
 import * as Options from "@sluice/core/Options"
-import * as Reason from "@sluice/core/Reason"
-import * as SqlError from "@sluice/core/SqlError"
 import * as Either from "effect/Either"
+import type * as Redacted from "effect/Redacted"
+import type { Config } from "../Config.js"
 
-export interface Parts {
-  readonly host?: string
-  readonly port?: number
-  readonly username?: string
-  readonly password?: string
-  readonly database?: string
-  readonly unixSocket?: string
-  readonly charset?: string
-  readonly collation?: string
-  readonly timezone?: string
-  /** There where the URL names several. */
-  readonly hosts?: ReadonlyArray<Host>
-  readonly targetSessionAttrs?: Hosts.TargetSessionAttrs
-  readonly loadBalanceHosts?: "disable" | "random"
+/** The fields that a URL may say. */
+export type UrlConfig = Pick<Config,
+  | "host" | "port" | "username" | "password" | "database" | "unixSocket" | "charset" | "collation" | "timezone" | "hosts"
+  | "targetSessionAttrs" | "loadBalanceHosts"
+>
+
+// SQLAlchemy's drivers spell the socket with an underscore.
+const known: Readonly<Record<string, "unixSocket" | "charset" | "collation" | "timezone">> = {
+  unixSocket: "unixSocket", unix_socket: "unixSocket", charset: "charset", collation: "collation", timezone: "timezone"
 }
 
-const known: ReadonlySet<string> = new Set(["unixSocket", "charset", "collation", "timezone"])
-
-const malformed = new Reason.ConfigError({ message: "url must look like mysql://user:password@host:3306/database", field: "url" })
-
 /** The parts that a URL names. */
-export const parse = (text: string | undefined): Options.Checked<Parts> => {
-  if (text === undefined) return Either.right({})
-  if (!/^(mysql|mariadb):\/\//.test(text)) return Options.refuse("url", "must begin with mysql:// or mariadb://")
-  const several = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#@]*,[^/?#@]*)(.*)$/s.exec(text)
-  const hosts = several === null ? undefined : Either.mapLeft(Hosts.parse(several[2]!.split(",")), () => SqlError.make(malformed))
-  if (hosts !== undefined && Either.isLeft(hosts)) return Either.left(hosts.left)
-  try {
-    const url = new URL(several === null ? text : `${several[1]}list${several[3]}`)
-    if (url.hash !== "") return Options.refuse("url", "has a fragment: a # in a password is written %23")
-    const options: Record<string, string> = {}
-    const chosen: { targetSessionAttrs?: Hosts.TargetSessionAttrs; loadBalanceHosts?: "disable" | "random" } = {}
-    for (const [key, value] of url.searchParams) {
-      if (key === "targetSessionAttrs") {
-        const target = Hosts.targets.find((one) => one === value)
-        if (target === undefined) return Options.refuse("url.targetSessionAttrs", `must be one of ${Hosts.targets.join(", ")}`)
-        chosen.targetSessionAttrs = target
-      } else if (key === "loadBalanceHosts") {
-        if (value !== "disable" && value !== "random") return Options.refuse("url.loadBalanceHosts", "must be disable or random")
-        chosen.loadBalanceHosts = value
-      } else if (!known.has(key)) return Options.refuse("url", `has an option that is not known: ${key}`)
-      else options[key] = value
+export const parse = (text: string | Redacted.Redacted): Options.Checked<UrlConfig> =>
+  Either.gen(function*() {
+    const { database, host, hosts, options, password, port, secrets, username } = yield* ConnectionString.parse(text, { dialect: "mysql", form: "url" })
+    const { loadBalanceHosts, targetSessionAttrs, ...rest } = options
+    const named: { [field in "unixSocket" | "charset" | "collation" | "timezone"]?: string } = {}
+    for (const [key, value] of Object.entries({ ...rest, ...secrets })) {
+      const field = Object.hasOwn(known, key) ? known[key] : undefined
+      if (field === undefined || typeof value !== "string") yield* Options.refuse("url", `has an option that is not known: ${key}`)
+      else named[field] = value
     }
-    const host = url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : decodeURIComponent(url.hostname)
-    const database = decodeURIComponent(url.pathname.slice(1))
-    return Either.right({
-      ...options,
-      ...chosen,
-      ...(hosts !== undefined ? { hosts: hosts.right } : host === "" ? {} : { host }),
-      ...(url.port === "" ? {} : { port: Number(url.port) }),
-      ...(url.username === "" ? {} : { username: decodeURIComponent(url.username) }),
-      ...(url.password === "" ? {} : { password: decodeURIComponent(url.password) }),
-      ...(database === "" ? {} : { database })
-    })
-  } catch {
-    // The reason would quote the URL, and the password with it.
-    return Either.left(SqlError.make(malformed))
-  }
+    return {
+      ...(hosts.length > 1 ? { hosts } : { host, port }),
+      username,
+      password,
+      database,
+      ...named,
+      targetSessionAttrs: yield* oneOf("targetSessionAttrs", Hosts.targets, targetSessionAttrs),
+      loadBalanceHosts: yield* oneOf("loadBalanceHosts", ["disable", "random"], loadBalanceHosts)
+    }
+  })
+
+const oneOf = <A extends string>(key: string, all: ReadonlyArray<A>, value: string | undefined): Options.Checked<A | undefined> => {
+  const found = all.find((one) => one === value)
+  return found === undefined && value !== undefined ? Options.refuse(`url.${key}`, `must be one of ${all.join(", ")}`) : Either.right(found)
 }

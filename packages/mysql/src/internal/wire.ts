@@ -7,13 +7,15 @@
  * @internal
  */
 import * as SqlError from "@sluice/core/SqlError"
-import * as Reason from "@sluice/core/Reason"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { prepareFields } from "./decode.js"
 import * as Driver from "./driver.js"
 import { isFatal, toSqlError } from "./errors.js"
+import type { Charset } from "./charset.js"
+import { login } from "./login.js"
 import type { Settings } from "./options.js"
+import { refusedSetting } from "./session.js"
 
 /** A result set of an answer: rows with their fields, or the header of a statement without rows. */
 export interface Part {
@@ -40,6 +42,8 @@ export class Wire {
   warnings = 0
   /** The answer under way has a procedure's out parameters, as its last rows. */
   hasOuts = false
+  /** What the session's texts are converted to. */
+  charset: Charset | undefined = undefined
   isClosed = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
@@ -281,7 +285,7 @@ const partsOf = (rows: Driver.Answered | undefined, fields: Driver.Fields): Read
 export const connect = <A>(settings: Settings, read: (wire: Wire) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
   Effect.uninterruptibleMask((restore) => {
     const start = performance.now()
-    return Effect.flatMap(restore(open(settings)), (wire) => {
+    return Effect.flatMap(restore(login(settings, opened)), (wire) => {
       // The driver's own timeout is over with the login.
       const left = Math.min(longestTimer, Math.max(1, settings.connectTimeout - (performance.now() - start)))
       const timer = setTimeout(() => wire.destroy(ended(`connecting took longer than ${settings.connectTimeout} ms`, "ETIMEDOUT")), left)
@@ -295,37 +299,24 @@ export const connect = <A>(settings: Settings, read: (wire: Wire) => Effect.Effe
 // What a timer of Node can hold.
 const longestTimer = 2_147_483_647
 
-const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
-  Effect.async((resume) => {
-    let raw: Driver.Raw
-    try {
-      raw = Driver.open({ ...settings.driver })
-    } catch (error) {
-      const message = error instanceof Error ? error.message : "the driver refuses the options"
-      return resume(SqlError.fail(new Reason.ConfigError({ message, field: "charset", operation: "connect", cause: error })))
-    }
-    let failed: Driver.DriverError | undefined
-    // Without a listener of its own an 'error' event ends the process.
-    raw.on("error", (error) => {
-      failed ??= error
-    })
-    raw.connect((error, handshake) => {
-      const problem = error ?? failed
-      if (problem !== undefined && problem !== null) {
-        raw.destroy()
-        raw.stream.destroy()
-        return resume(Exit.fail(toSqlError(problem, { operation: "connect" })))
-      }
-      const wire = new Wire(raw)
-      if (handshake !== undefined) wire.status = handshake.statusFlags & ~Driver.Status.inTransaction
-      resume(Exit.succeed(wire))
-    })
-    return Effect.sync(() => {
-      raw.destroy()
-      raw.stream.destroy()
-    })
-  })
-
 /** What the session is opened with, and what a reset must do again. */
-export const prepareSession = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
-  Effect.forEach(settings.session, (sql) => wire.text(sql, "connect"), { discard: true })
+export const prepareSession = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> => {
+  wire.charset = settings.charset
+  const [first, ...own] = settings.session
+  return first === undefined ? Effect.void : Effect.zipRight(
+    Effect.mapError(wire.text(first, "connect"), refusedSetting),
+    Effect.forEach(own, (sql) => wire.text(sql, "connect"), { discard: true })
+  )
+}
+
+const opened = (raw: Driver.Raw, status: number | undefined): Wire => {
+  const wire = new Wire(raw)
+  if (status !== undefined) wire.status = status & ~Driver.Status.inTransaction
+  wires.set(raw, wire)
+  return wire
+}
+
+const wires = new WeakMap<object, Wire>()
+
+/** The wire of a driver's handle; `undefined` where it is not one of ours. */
+export const wireOf = (native: unknown): Wire | undefined => typeof native === "object" && native !== null ? wires.get(native) : undefined
