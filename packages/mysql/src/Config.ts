@@ -11,6 +11,7 @@ import type * as Database from "@sluice/core/Database"
 import type * as Hosts from "@sluice/core/Hosts"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
+import type { Decoders, Encoder } from "./Codecs.js"
 
 /**
  * How TLS is spoken. The server's certificate and its name are checked unless this says otherwise.
@@ -50,8 +51,10 @@ export interface Tls {
  * wanted, a statement that is refused because the server has become read-only is a retryable ConnectionError.
  *
  * Types: BIGINT is a number, or a bigint with `integers: "bigint"`, and a value that a number would round is a DataError;
- * smaller integers are always numbers. DECIMAL, DATE, TIME and JSON are their exact text, BIT, binary strings, geometry
- * and vectors are bytes. A Date goes in as its wall clock in `timezone`, with milliseconds.
+ * smaller integers are always numbers. DECIMAL is its exact text, or a BigDecimal with `decimals: "BigDecimal"`; DATE, TIME and
+ * JSON are their exact text, BIT, binary strings, geometry and vectors are bytes. `decoders` say otherwise, type by type.
+ * Parameters are texts, numbers, bigints, booleans, Dates, bytes, BigDecimals and null; a Date goes in as its wall clock in
+ * `timezone`, with milliseconds. `encoders` add to them.
  *
  * @example
  * ```ts
@@ -142,6 +145,12 @@ export interface Config extends Database.Config, Hosts.Config {
    * Date's milliseconds, is a DataError.
    */
   readonly dates?: "string" | "date" | undefined
+  /** DECIMAL as its exact text (default), or as BigDecimal of effect. */
+  readonly decimals?: "string" | "BigDecimal" | undefined
+  /** What becomes of a column's values, by the type's name. Without one a type costs nothing. */
+  readonly decoders?: Decoders | undefined
+  /** What is sent for parameters of kinds of one's own; the first that says yes is used. See `encoder`. */
+  readonly encoders?: ReadonlyArray<Encoder> | undefined
   /** `rowsAffected` of an UPDATE: rows that were found (default), or those that it changed. */
   readonly affectedRows?: "found" | "changed" | undefined
   /**

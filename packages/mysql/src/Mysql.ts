@@ -31,6 +31,7 @@ import { refusedSetting } from "./internal/session.js"
 import { wireOf } from "./internal/wire.js"
 import * as Stock from "./Stock.js"
 
+export { type Decoders, type Encoder, encoder, type Parameter } from "./Codecs.js"
 export type { Config, Tls } from "./Config.js"
 export { type Called, callProcedure, kill } from "./Procedure.js"
 export type { StockClient, StockConfig } from "./Stock.js"

@@ -12,21 +12,25 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Database from "@sluice/core/Database"
 import * as Options from "@sluice/core/Options"
 import type * as SqlError from "@sluice/core/SqlError"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { type Decoders, encoder } from "./Codecs.js"
 import { settings } from "./internal/options.js"
 import type { Config } from "./Config.js"
 
 /**
  * A config of ours, with the two fields that the stock client has under other names.
  *
- * What an app sees is the stock driver's where ours differs by default: DATETIME and TIMESTAMP are Dates, and
- * `withTransaction` goes on after DDL in it, in autocommit. `timezone` is UTC: where the app wrote its dates in another
- * zone, say which. `poolConfig` is the driver's own pool, which is not used: it is refused.
+ * What an app sees is the stock driver's where ours differs by default: DATE, DATETIME and TIMESTAMP are Dates (text with
+ * `dates: "string"`), bytes are Buffers, JSON is parsed where the server names it (MariaDB does not), objects and arrays are
+ * written as JSON, and `withTransaction` goes on after DDL in it, in autocommit. What stays ours: BIGINT has one type, geometry is
+ * bytes, and `timezone` is UTC: where the app wrote its dates in another zone, say which. `poolConfig` is the driver's own pool,
+ * which is not used: it is refused.
  *
  * @example
  * ```ts
@@ -70,7 +74,7 @@ export interface StockClient extends SqlClient.SqlClient {
     readonly database: string | undefined
     /** The user. */
     readonly username: string
-    /** The password. */
+    /** The password, as it was when the layer was built. */
     readonly password: Redacted.Redacted | undefined
     /** The most connections at a time. */
     readonly maxConnections: number | undefined
@@ -87,11 +91,41 @@ const TypeId = Symbol.for("@effect/sql-mysql2/MysqlClient")
 
 const tag = Context.GenericTag<StockClient>("@effect/sql-mysql2/MysqlClient")
 
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+// As the stock driver reads them.
+const bytes: Decoders = {
+  BIT: asBuffer, BINARY: asBuffer, VARBINARY: asBuffer, TINYBLOB: asBuffer, BLOB: asBuffer, MEDIUMBLOB: asBuffer, LONGBLOB: asBuffer
+}
+
+const midnight = (offset: number) => (text: string): Date => {
+  const date = new Date(Date.parse(`${text}T00:00:00Z`) - offset * 60_000)
+  if (Number.isNaN(date.getTime())) throw new RangeError("no Date can be that")
+  return date
+}
+
+const hasJson = (value: object): boolean => "toJSON" in value && typeof value.toJSON === "function"
+
+// The stock driver writes objects as JSON, whatever the column is.
+const objects = encoder(
+  (value: unknown): value is object =>
+    typeof value === "object" && value !== null && !(value instanceof Date) && !ArrayBuffer.isView(value) && !BigDecimal.isBigDecimal(value) &&
+    (Array.isArray(value) || value.constructor === Object || hasJson(value)),
+  (value) => JSON.stringify(value)
+)
+
 /** The same with the stock client's defaults and names. */
-const translated = ({ connectionTTL, maxConnections, ...config }: StockConfig): Config => ({
+const translated = ({ connectionTTL, maxConnections, ...config }: StockConfig, offset: number): Config => ({
   dates: "date",
   implicitCommit: "autocommit",
   ...config,
+  decoders: {
+    ...bytes,
+    JSON: (text) => JSON.parse(text),
+    ...(config.dates === "string" ? {} : { DATE: midnight(offset) }),
+    ...config.decoders
+  },
+  encoders: [...(config.encoders ?? []), objects],
   pool: {
     ...(maxConnections === undefined ? {} : { max: maxConnections }),
     ...(connectionTTL === undefined ? {} : { maxLifetime: connectionTTL }),
@@ -112,8 +146,8 @@ export const layer = (
     if ("poolConfig" in stock && stock.poolConfig !== undefined) {
       yield* Options.refuse("poolConfig", "is the driver's own pool, which is not used: see `pool`")
     }
-    const config = translated(stock)
-    const { database, driver, host, port } = yield* settings(config)
+    const { database, driver, host, offset, port, secret } = yield* settings(stock)
+    const config = translated(stock, offset)
     const db = yield* make(config)
     const client: StockClient = Object.assign(db, {
       [TypeId]: TypeId,
@@ -122,7 +156,7 @@ export const layer = (
         port,
         database,
         username: driver.user ?? "",
-        password: driver.password === undefined ? undefined : Redacted.make(driver.password),
+        password: secret === undefined ? undefined : yield* secret.credentials,
         maxConnections: config.pool?.max,
         spanAttributes: config.spanAttributes,
         transformResultNames: config.transformResultNames,

@@ -2,13 +2,14 @@
  * Decode: what comes out of a column, and how a result's columns are described.
  *
  * The driver's compiled parser builds the rows; here only those columns are touched that need it, so that each type
- * has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL, TIME,
- * DATE and JSON are their exact text; DATETIME and TIMESTAMP text or Date by the setting; binary strings, BIT, geometry
+ * has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL is its exact
+ * text, or a BigDecimal by the setting; TIME, DATE and JSON are their exact text; DATETIME and TIMESTAMP text or Date by the setting; binary strings, BIT, geometry
  * and vectors are bytes. Called by `connection` and `cursor`.
  *
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
+import * as BigDecimal from "effect/BigDecimal"
 import type { Field } from "./driver.js"
 
 const Type = {
@@ -25,15 +26,21 @@ const binary = 63
 export interface Reading {
   readonly bigints: boolean
   readonly dates: "string" | "date"
+  readonly decimals: "string" | "BigDecimal"
+  /** The user's own, by the names that columns have. */
+  readonly decoders: Decoders | undefined
   /** Minutes from UTC of the session's wall clock. */
   readonly offset: number
   readonly prepared: boolean
 }
 
+/** Decoders by the types' names; each is for the values of its type alone. */
+export type Decoders = Readonly<Record<string, ((value: never) => unknown) | undefined>>
+
 /** Thrown by a fix; the column is named by whoever knows the row. */
 export class Unfit extends Error {
-  constructor(readonly column: string, message: string) {
-    super(message)
+  constructor(readonly column: string, message: string, cause?: unknown) {
+    super(message, { cause })
   }
 }
 
@@ -72,6 +79,31 @@ export const fixer = (fields: ReadonlyArray<Field>, rowMode: "object" | "array",
 }
 
 const fixOf = (field: Field, reading: Reading): Fix | undefined => {
+  const decoder = decoderOf(field, reading)
+  if (decoder === undefined) return plainFixOf(field, reading)
+  const fix = plainFixOf(field, exactly(reading))
+  return (value) => {
+    const exact = fix === undefined ? value : fix(value)
+    try {
+      return decoder(exact as never)
+    } catch (cause) {
+      // What it throws may quote the value.
+      throw new Unfit(field.name, `the decoder of ${typeOf(field)} failed on column "${field.name}"`, cause)
+    }
+  }
+}
+
+/** How a column is read before a decoder of the user's: without a setting. */
+export const exactly = (reading: Reading): Reading => ({ ...reading, bigints: true, dates: "string", decimals: "string", decoders: undefined })
+
+/** The user's decoder of a column. */
+export const decoderOf = (field: Field, { decoders }: Reading): ((value: never) => unknown) | undefined => {
+  if (decoders === undefined) return undefined
+  const type = typeOf(field) ?? ""
+  return decoders[type] ?? decoders[type.replace(/ UNSIGNED$/, "")]
+}
+
+const plainFixOf = (field: Field, reading: Reading): Fix | undefined => {
   const { name } = field
   switch (field.columnType) {
     case Type.longlong:
@@ -81,6 +113,9 @@ const fixOf = (field: Field, reading: Reading): Fix | undefined => {
         if (typeof value === "number") return value
         throw new Unfit(name, `column "${name}" holds an integer beyond 2^53 - 1: ask for integers as "bigint"`)
       }
+    case Type.decimal:
+    case Type.newdecimal:
+      return reading.decimals === "BigDecimal" ? (value) => BigDecimal.unsafeFromString(value as string) : undefined
     case Type.float:
       return reading.prepared ? shortest : undefined
     case Type.time:
@@ -175,6 +210,9 @@ export const columnsOf = (fields: ReadonlyArray<Field>): ReadonlyArray<Connectio
       table: field.orgTable || field.table || undefined
     }
   })
+
+/** The names that a column's type may have, but for UNSIGNED. */
+export const typeNames: ReadonlySet<string> = new Set([...Object.values(names), ...Object.values(texts).flat()])
 
 const typeOf = (field: Field): string | undefined => {
   if ((field.flags & Flag.enum) !== 0) return "ENUM"

@@ -113,6 +113,10 @@ export const integer = (value: number | bigint, unsigned: boolean): unknown => {
   return unsigned ? BIGINT.unsigned(value) : BIGINT(value)
 }
 
+/** A parameter that the server gets as a DECIMAL: beside a text it would compare as a double. */
+export const decimal = (text: string): unknown =>
+  (mysql2 as unknown as { TypedParameter: { NEWDECIMAL: (v: unknown) => unknown } }).TypedParameter.NEWDECIMAL(text)
+
 /** Bits of the status that every answer of the server carries. */
 export const Status = { inTransaction: 1, autocommit: 2, moreResults: 8, noBackslashEscapes: 512, outParameters: 4096 } as const
 

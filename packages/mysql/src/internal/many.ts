@@ -12,6 +12,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Mysql } from "./connection.js"
+import { encoded } from "./encoders.js"
 import { literal, miscounted, refuse } from "./types.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
@@ -49,10 +50,11 @@ const oneByOne = (connection: Mysql, query: Connection.Query, rows: Rows): Effec
 /** Each row as `(1,'a',NULL)`. */
 export const literals = (connection: Mysql, rows: Rows, statement: string): Array<string> | SqlError.SqlError => {
   const { backslashes } = connection.wire
-  const { offset } = connection.settings
+  const { encoders, offset } = connection.settings
   const texts = new Array<string>(rows.length)
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!
+    const row = encoded(rows[i]!, encoders, statement, (c) => `row ${i}, value ${c + 1}`)
+    if (row instanceof SqlError.SqlError) return row
     let text = "("
     for (let c = 0; c < row.length; c++) {
       const value = literal(row[c], offset, backslashes)

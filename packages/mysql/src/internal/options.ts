@@ -18,9 +18,11 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "mysql2"
 import { userInfo } from "node:os"
+import type { Encoder } from "../Codecs.js"
 import type { Config } from "../Config.js"
 import { authentication } from "./authentication.js"
 import { type Charset, charsetOf } from "./charset.js"
+import { type Decoders, typeNames } from "./decode.js"
 import { flagsOf } from "./flags.js"
 import type { Secret } from "./login.js"
 import { configOf, type FileConfig } from "./optionFile/client.js"
@@ -51,6 +53,9 @@ export interface Settings {
   readonly session: ReadonlyArray<string>
   readonly bigints: boolean
   readonly dates: "string" | "date"
+  readonly decimals: "string" | "BigDecimal"
+  readonly decoders: Decoders | undefined
+  readonly encoders: ReadonlyArray<Encoder>
   readonly offset: number
   readonly discardLimit: number
   readonly multipleStatements: boolean
@@ -134,6 +139,9 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       session,
       bigints: config.integers === "bigint",
       dates: config.dates ?? "string",
+      decimals: config.decimals ?? "string",
+      decoders: yield* decodersOf(config.decoders),
+      encoders: config.encoders ?? [],
       offset,
       discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0),
       multipleStatements: config.multipleStatements === true
@@ -180,6 +188,12 @@ const compression = (compress: Config["compress"]): Effect.Effect<boolean, SqlEr
     capability: "compress: zstd",
     operation: "connect"
   }))
+}
+
+// A name that no column has would be ignored in silence.
+const decodersOf = (decoders: Config["decoders"]): Options.Checked<Decoders | undefined> => {
+  const unknown = Object.keys(decoders ?? {}).find((name) => !typeNames.has(name.replace(/ UNSIGNED$/, "")))
+  return unknown === undefined ? Either.right(decoders) : Options.refuse(`decoders.${unknown}`, "is not the name of a type, as `columns[].type` shows it")
 }
 
 const offsetOf = (timezone: string): Options.Checked<number> => {

@@ -96,8 +96,8 @@ const read = (
 }
 
 /** How the rows of a query are read. */
-export const readingOf = (query: Connection.Query, { bigints, dates, offset }: Settings): Decode.Reading =>
-  ({ bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, offset, prepared: query.prepare })
+export const readingOf = (query: Connection.Query, { bigints, dates, decimals, decoders, offset }: Settings): Decode.Reading =>
+  ({ bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, decimals, decoders, offset, prepared: query.prepare })
 
 /** Does to each row what its columns need, or says which value cannot be read. */
 export const fixed = (

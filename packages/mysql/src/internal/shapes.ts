@@ -7,9 +7,10 @@
  *
  * @internal
  */
+import * as BigDecimal from "effect/BigDecimal"
 
-/** What MySQL tells apart: whole numbers, doubles, and what travels as text or bytes. NULL fits them all. */
-type Kind = 0 | 1 | 2 | 3
+/** What MySQL tells apart: whole numbers, doubles, what travels as text or bytes, and decimals. NULL fits them all. */
+type Kind = 0 | 1 | 2 | 3 | 4
 
 const any = 0
 
@@ -23,7 +24,7 @@ const kindOf = (value: unknown): Kind => {
     case "undefined":
       return any
     default:
-      return value === null ? any : 3
+      return value === null ? any : BigDecimal.isBigDecimal(value) ? 4 : 3
   }
 }
 

@@ -13,6 +13,7 @@ import * as SqlScript from "@sluice/core/SqlScript"
 import type { Charset } from "./charset.js"
 import { dialect } from "./dialect.js"
 import type * as Driver from "./driver.js"
+import { encoded } from "./encoders.js"
 import type { Settings } from "./options.js"
 import type { Shapes } from "./shapes.js"
 import { encode, inline, miscounted } from "./types.js"
@@ -20,7 +21,7 @@ import { encode, inline, miscounted } from "./types.js"
 /** What a text depends on beside its query. */
 export interface Session {
   readonly wire: { readonly backslashes: boolean; readonly charset: Charset | undefined }
-  readonly settings: Pick<Settings, "offset">
+  readonly settings: Pick<Settings, "offset" | "encoders">
   readonly maxPacket: number
   /** Where the server keeps the types of a prepared statement's first parameters. */
   readonly shapes: Shapes | undefined
@@ -30,7 +31,13 @@ export interface Session {
 export const isSeveral = (sql: string): boolean => sql.includes(";") && SqlScript.split(sql, dialect.lexicon).length > 1
 
 /** What is sent of a query. */
-export const textOf = (query: Connection.Query, { maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
+export const textOf = (query: Connection.Query, session: Session): Driver.Text | SqlError.SqlError => {
+  const params = encoded(query.params, session.settings.encoders, query.sql)
+  if (params instanceof SqlError.SqlError) return params
+  return textWith(params === query.params ? query : { ...query, params }, session)
+}
+
+const textWith = (query: Connection.Query, { maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
   const { backslashes } = wire
   const { offset } = settings
   const rowsAsArray = query.rowMode === "array"

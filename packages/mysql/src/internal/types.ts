@@ -11,6 +11,7 @@
 /// <reference lib="es2024.string" />
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as BigDecimal from "effect/BigDecimal"
 import * as SqlScript from "@sluice/core/SqlScript"
 import { dialect } from "./dialect.js"
 import * as Driver from "./driver.js"
@@ -49,7 +50,7 @@ const encodeOne = (value: unknown, offset: number): unknown => {
     case "undefined":
       return null
     default:
-      return value === null ? null : bytesOf(value) ?? dateOf(value, offset)
+      return value === null ? null : bytesOf(value) ?? dateOf(value, offset) ?? decimalParameter(value)
   }
 }
 
@@ -72,7 +73,7 @@ export const literal = (value: unknown, offset: number, backslashes: boolean): s
       const bytes = bytesOf(value)
       if (bytes !== undefined) return `x'${bytes.toString("hex")}'`
       const date = dateOf(value, offset)
-      return date === undefined ? undefined : `'${date}'`
+      return date === undefined ? decimalOf(value) : `'${date}'`
     }
   }
 }
@@ -103,6 +104,25 @@ const dateOf = (value: unknown, offset: number): string | undefined => {
   return shifted.length === 24 ? `${shifted.slice(0, 10)} ${shifted.slice(11, 23)}` : undefined
 }
 
+// A DECIMAL has at most 65 digits, MariaDB's 38 of them behind the point: beyond them it would be rounded.
+const mostDigits = 65
+const mostScale = 38
+
+/** A BigDecimal as digits and a point: with an exponent it would be a double. */
+const decimalOf = (decimal: unknown): string | undefined => {
+  if (!BigDecimal.isBigDecimal(decimal)) return undefined
+  const { scale, value } = BigDecimal.normalize(decimal)
+  if (scale > mostScale || scale < -mostDigits) return undefined
+  if (scale <= 0) return `${value}${value === 0n ? "" : "0".repeat(-scale)}`
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
+  return digits.length > mostDigits ? undefined : `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}
+
+const decimalParameter = (value: unknown): unknown => {
+  const text = decimalOf(value)
+  return text === undefined ? undefined : Driver.decimal(text)
+}
+
 /** A DataError that says why a value does not fit, without the value. */
 export const refuse = (value: unknown, where: string, statement: string): SqlError.SqlError =>
   SqlError.make(new Reason.DataError({ message: `${where} ${why(value)}`, operation: "encode", statement }))
@@ -112,6 +132,7 @@ const why = (value: unknown): string => {
   if (typeof value === "number") return `is ${value}, which MySQL cannot store`
   if (typeof value === "bigint") return "is beyond 64 bits"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "is an invalid Date" : "is a Date beyond the years 0 to 9999"
+  if (BigDecimal.isBigDecimal(value)) return `is a BigDecimal of more than ${mostDigits} digits, or ${mostScale} of them behind the point`
   if (Array.isArray(value)) return "is an array, which MySQL cannot store: encode it as JSON"
   return typeof value === "object" ? "is an object, which MySQL cannot store: encode it as JSON" : `is a ${typeof value}, which MySQL cannot store`
 }

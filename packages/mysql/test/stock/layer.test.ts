@@ -65,14 +65,15 @@ onServers("Mysql.layerStock", (stock, server) => {
       assert.deepStrictEqual(yield* Effect.flatMap(MysqlClient.MysqlClient, (sql) => sql`SELECT 1 AS one`).pipe(Effect.provide(layer)), [{ one: 1 }])
     }))
 
-  it.live("dates come as Dates, bytes and texts as they do from the stock driver", () =>
+  it.live("values are the stock driver's: Dates, Buffers, decimals as text, and objects written as JSON", () =>
     Effect.gen(function*() {
       const sql = yield* MysqlClient.MysqlClient
-      yield* sql`CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME(3), price DECIMAL(10, 2), bytes VARBINARY(4))`
+      yield* sql`CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME(3), day DATE, price DECIMAL(10, 2), bytes VARBINARY(4), doc JSON)`
       const at = new Date("2024-02-29T12:34:56.789Z")
-      yield* sql`INSERT INTO t ${sql.insert({ id: 1, at, price: "1.50", bytes: new Uint8Array([1, 255]) })}`
-      const [row] = yield* sql<{ at: Date; price: string; bytes: Uint8Array }>`SELECT at, price, bytes FROM t`
-      assert.deepStrictEqual([row?.at, row?.price, [...row?.bytes ?? []]], [at, "1.50", [1, 255]])
+      yield* sql`INSERT INTO t ${sql.insert({ id: 1, at, day: "2024-02-29", price: "1.50", bytes: new Uint8Array([1, 255]), doc: { a: [1, "x"] } })}`
+      const [row] = yield* sql<{ at: Date; day: Date; price: string; bytes: Buffer; doc: unknown }>`SELECT * FROM t`
+      assert.deepStrictEqual([row?.at, row?.day, row?.price, row?.bytes.toString("hex")], [at, new Date("2024-02-29T00:00:00Z"), "1.50", "01ff"])
+      assert.deepStrictEqual(server.name === "mysql" ? row?.doc : JSON.parse(String(row?.doc)), { a: [1, "x"] })
     }).pipe(Effect.provide(stock())))
 })
 

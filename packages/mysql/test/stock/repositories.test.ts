@@ -31,7 +31,7 @@ const names = {
 }
 
 const table = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-  sql.unsafe("CREATE TABLE people (id BIGINT PRIMARY KEY AUTO_INCREMENT, full_name VARCHAR(40) UNIQUE, tags JSON, created_at DATETIME(3), updated_at DATETIME(3))"))
+  sql.unsafe("CREATE TABLE people (id BIGINT PRIMARY KEY AUTO_INCREMENT, full_name VARCHAR(40) UNIQUE, tags TEXT, created_at DATETIME(3), updated_at DATETIME(3))"))
 
 const repository = Effect.zipRight(table, Model.makeRepository(Person, { tableName: "people", spanPrefix: "people", idColumn: "id" }))
 
