@@ -18,17 +18,14 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { BeginOptions, Column, Connection, Result } from "./Connection.js"
 import type { Dialect } from "./Dialect.js"
-import * as Doctor from "./Doctor.js"
-import { type Client, currentScope, type Pools, tag } from "./internal/client.js"
-import { constructor } from "./internal/constructor.js"
+import type * as Doctor from "./Doctor.js"
+import { type Client, type Pools, tag } from "./internal/client.js"
+import * as Internal from "./internal/database.js"
+import { onPrimary as primaryOnly } from "./internal/replicas.js"
 import { count, millis } from "./Options.js"
-import { adapter } from "./internal/stock.js"
-import { transaction, view } from "./internal/transaction.js"
-import * as Verbs from "./internal/verbs.js"
 import type * as Pool from "./Pool.js"
-import * as Reason from "./Reason.js"
-import * as Session from "./Session.js"
-import * as SqlError from "./SqlError.js"
+import type * as Session from "./Session.js"
+import type * as SqlError from "./SqlError.js"
 import type { Constructor, Run, Statement } from "./Statement.js"
 import * as Telemetry from "./Telemetry.js"
 import type * as Transaction from "./Transaction.js"
@@ -254,6 +251,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
     const client: Client = {
       dialect,
       pools,
+      replicas: undefined,
       raw: options.raw,
       withTransaction: options.withTransaction ?? {},
       settings: {
@@ -273,52 +271,76 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
       tag: tag(),
       adapters: new WeakMap()
     }
-    const database: Database = assemble(client, reactivity)
+    const database: Database = Internal.assemble(client, reactivity)
     return database
   })
 
-const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
-  const { pools } = client
-  const all = [pools.write, pools.read, pools.session].filter((pool) => pool !== undefined)
-  const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
-    (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
-  const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
-  const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
-    [StockClient.TypeId]: StockClient.TypeId,
-    dialect: client.dialect,
-    pool: Verbs.poolView(all),
-    reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
-    withTransaction: transaction(client, client.withTransaction, undefined),
-    reactive: reactivity.stream,
-    reactiveMailbox: reactivity.query,
-    transaction: run,
-    currentTransaction: Effect.flatMap(scope, (scope) =>
-      scope === undefined || scope.kind === "session"
-        ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
-        : Effect.succeed(view(scope))),
-    afterCommit: (effect: Effect.Effect<void>) =>
-      Effect.flatMap(scope, (scope) => scope === undefined || scope.kind === "session" ? effect : view(scope).afterCommit(effect)),
-    session: Session.make(client),
-    executeMany: Verbs.executeMany(client),
-    batch: Verbs.batch(client),
-    script: Verbs.script(client),
-    describe: Verbs.describe(client),
-    native: (session: Session.Session) => session.native,
-    withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Verbs.withConnection(client, use),
-    ping: Verbs.withConnection(client, (connection) => connection.ping),
-    doctor: Doctor.examine(client.dialect.name, pools.session ?? pools.write)
-  }
-  const plain = client.transformName === undefined && client.transformRows === undefined
-  const database: Database = Object.assign(constructor(client, undefined), members, {
-    safe: undefined as never,
-    withoutTransforms: (): never => (plain ? database : untransformed()) as never
-  })
-  // The same client but for the names: its scopes are this one's, so that a transaction holds for both.
-  let bare: Database | undefined
-  const untransformed = () => bare ??= assemble({ ...client, transformName: undefined, transformRows: undefined, shapes: new WeakMap() }, reactivity)
-  Object.defineProperty(database, "safe", { value: database, enumerable: true })
-  return database
+/**
+ * A primary and its replicas, as `withReplicas` takes them.
+ *
+ * @example
+ * ```ts
+ * import type { Database } from "@sluice/core"
+ *
+ * const options = (primary: Database.Database, replica: Database.Database): Database.ReplicaOptions => ({
+ *   primary, replicas: [replica], coolDown: "10 seconds", primaryAfterWrite: "5 seconds"
+ * })
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface ReplicaOptions {
+  /** What may write, and everything in a transaction or a session, goes there. */
+  readonly primary: Database
+  /** What only reads goes to one of these, in turn. At least one; of the primary's dialect and settings. */
+  readonly replicas: ReadonlyArray<Database>
+  /** How long a replica that cannot be reached is left alone, and then asked before it serves again. Default 30 seconds. */
+  readonly coolDown?: Duration.DurationInput | undefined
+  /** For so long after a write the same fiber reads from the primary. Default: for the rest of its life. */
+  readonly primaryAfterWrite?: Duration.DurationInput | undefined
 }
+
+/**
+ * A database that reads from replicas: a statement that by its words only reads (`SqlScript.classify`) goes to a replica
+ * that is well. Everything in a transaction or a session goes to the primary, and so does what a fiber reads after it has
+ * written, what takes locks (`FOR UPDATE`, `FOR SHARE`, lock functions), and everything when no replica can be reached.
+ *
+ * A function that writes cannot be told by its name: `onPrimary` is for what calls one. How far a replica is behind is
+ * not looked at. A replica that may be dead when the app starts is made with `pool: { lazy: true }`. Pools stay those of
+ * the databases that were given; a transaction of the primary is one of this database as well.
+ *
+ * @example
+ * ```ts
+ * import { Database, type SqlError } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const both = <R>(primary: Effect.Effect<Database.Database, SqlError.SqlError, R>, replica: typeof primary) =>
+ *   Effect.gen(function*() {
+ *     return yield* Database.withReplicas({ primary: yield* primary, replicas: [yield* replica] })
+ *   })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, SqlError.SqlError> => Internal.withReplicas(options)
+
+/**
+ * Runs an effect whose reads go to the primary, of every database with replicas.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const next = Effect.flatMap(Database.Database, (db) => db<number>`SELECT nextval('orders')`.scalar.pipe(Database.onPrimary))
+ * ```
+ *
+ * @category operators
+ * @since 0.1.0
+ */
+export const onPrimary = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.locally(self, primaryOnly, true)
 
 /**
  * A layer that provides a database under its own tag and under the stock one, one object, with the reactivity it needs.

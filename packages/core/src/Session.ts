@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import type * as EffectScope from "effect/Scope"
 import type { BeginOptions, Connection } from "./Connection.js"
-import { type Client, provideScope } from "./internal/client.js"
+import { type Client, provideScope, writing } from "./internal/client.js"
 import { constructor } from "./internal/constructor.js"
 import { Held, mapNow } from "./internal/held.js"
 import { Scope } from "./internal/scope.js"
@@ -92,7 +92,7 @@ export const make = (client: Client): Effect.Effect<Session, SqlError.SqlError, 
  * @internal
  */
 export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, EffectScope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
+  writing(client, Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       if (!client.dialect.capabilities.sessions) {
         return yield* SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} has no sessions`, capability: "sessions" }))
@@ -107,7 +107,7 @@ export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, Ef
       yield* Effect.addFinalizer((exit) => closed(scope, exit))
       return scope
     })
-  )
+  ))
 
 const closed = (scope: Scope, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   const { held } = scope

@@ -245,7 +245,7 @@ const insideTrigger = (words: ReadonlyArray<string>): boolean => {
 export interface Classification {
   /** The leading word in capitals; behind WITH the verb that follows its list. */
   readonly verb: string
-  /** It writes nothing: SELECT, VALUES and EXPLAIN without FOR UPDATE, INTO or a writing WITH. */
+  /** It writes and locks nothing: SELECT, VALUES and EXPLAIN without FOR UPDATE, FOR SHARE, INTO or a writing WITH. */
   readonly readOnly: boolean
   /** It may answer with rows. */
   readonly returnsRows: boolean
@@ -278,12 +278,14 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
   let writes = false
   let returning = false
   let assigns = false
+  let previous = ""
   for (let token = next(sql, lexicon, 0); token !== undefined; token = next(sql, lexicon, token.end)) {
     if (token.kind === "symbol") {
       const symbol = sql[token.start]
       if (symbol === "(") depth++
       else if (symbol === ")") depth--
       else if (token.end - token.start === 2 && sql[token.start + 1] === "=") assigns = true
+      previous = ""
     } else if (token.kind === "word") {
       const word = sql.slice(token.start, token.end).toUpperCase()
       if (first === "") {
@@ -293,8 +295,11 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
         if (first === "WITH" && verb === "WITH" && depth === 0 && mainVerbs.has(word)) verb = word
         // UPDATE also stands in SELECT … FOR UPDATE, which locks rows and so belongs on the primary.
         if (writeWords.has(word)) writes = true
+        // FOR SHARE, FOR KEY SHARE and LOCK IN SHARE MODE lock rows as well.
+        if (word === "SHARE" && (previous === "FOR" || previous === "KEY" || previous === "IN")) writes = true
         if (word === "RETURNING" || word === "OUTPUT") returning = true
       }
+      previous = word
     }
   }
   const readOnly = readVerbs.has(verb) && !writes

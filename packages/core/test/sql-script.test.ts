@@ -98,6 +98,10 @@ describe("classify", () => {
     assert.deepStrictEqual(told("WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x"), ["SELECT", false, true, false])
     assert.deepStrictEqual(told("WITH x AS (SELECT 1) SELECT * FROM x"), ["SELECT", true, true, false])
     assert.strictEqual(told("SELECT * FROM t FOR UPDATE")[1], false)
+    for (const lock of ["FOR SHARE", "for key share", "LOCK IN SHARE MODE", "FOR SHARE OF t SKIP LOCKED"]) {
+      assert.strictEqual(told(`SELECT * FROM t ${lock}`)[1], false, lock)
+    }
+    assert.strictEqual(told("SELECT share FROM t WHERE b IN (share) AND share IS NOT NULL")[1], true)
     assert.strictEqual(told("SELECT a INTO b FROM t")[1], false)
     assert.strictEqual(told("EXPLAIN ANALYZE DELETE FROM t")[1], false)
   })

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Net from "node:net"
-import { cluster, exchange, isMissing, type Member, promote } from "./replicas.js"
+import { cluster, exchange, isMissing, type Member, promote } from "./cluster.js"
 
 class Cluster extends Context.Tag("Cluster")<Cluster, { members: readonly [Member, Member] }>() {}
 

@@ -87,7 +87,8 @@ export const laws = {
   V2: { promise: "executeMany, batch, script and describe do what they say, and nothing where there is nothing to do." },
   V3: { promise: "A session is one connection, with begin, commit, savepoints and autocommit in the user's hands." },
   V4: { promise: "Misuse has a reason of its own, names its field, is not retryable and was not applied.", elsewhere: ["packages/core/test/options.test.ts"] },
-  V5: { promise: "The database is a stock SqlClient: what is written for @effect/sql runs on it." }
+  V5: { promise: "The database is a stock SqlClient: what is written for @effect/sql runs on it." },
+  V6: { promise: "With replicas, what only reads goes to one that is well; transactions, writes, and what a fiber reads after a write go to the primary.", elsewhere: ["packages/core/test/replicas.test.ts"] }
 } as const satisfies Readonly<Record<string, Text>>
 
 /**

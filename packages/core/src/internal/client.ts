@@ -10,10 +10,12 @@ import * as StockClient from "@effect/sql/SqlClient"
 import type * as StockConnection from "@effect/sql/SqlConnection"
 import type * as StockStatement from "@effect/sql/Statement"
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type * as Connection from "../Connection.js"
 import type { Dialect } from "../Dialect.js"
 import type { Pool } from "../Pool.js"
 import type { Classification } from "../SqlScript.js"
+import type { Replicas } from "./replicas.js"
 import type { Scope } from "./scope.js"
 
 /** The pools of a database. Where there is only `write`, it serves everything. */
@@ -45,6 +47,8 @@ export interface Shape {
 export interface Client {
   readonly dialect: Dialect
   readonly pools: Pools
+  /** Where there are some, what only reads goes there. */
+  readonly replicas: Replicas | undefined
   readonly raw: (result: Connection.Result) => unknown
   /** How the stock verb, which takes no options, begins. */
   readonly withTransaction: Connection.BeginOptions
@@ -106,6 +110,10 @@ export const provideScope = (
     Context.add(client.tag, scope),
     Context.add(StockClient.TransactionConnection, [adapter, scope.depth] as const)
   ) as Context.Context<never>
+
+/** Runs what may write, beyond a single statement: behind it the fiber reads from the primary. */
+export const writing = <A, E, R>(client: Client, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  client.replicas === undefined ? effect : client.replicas.writing(effect)
 
 /** The pool's read side where a statement only reads; else its write side. */
 export const poolOf = (client: Client, query: Connection.Query): Pool =>

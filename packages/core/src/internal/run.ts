@@ -13,11 +13,12 @@ import * as Scope from "effect/Scope"
 import type { Connection, Query, Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
-import { type Client, poolOf, scopeFor } from "./client.js"
+import { type Client, poolOf, scopeFor, writing } from "./client.js"
 import { exitOf, mustSettle } from "./held.js"
 import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
+import type { Replicas } from "./replicas.js"
 import type { Scope as OwnScope } from "./scope.js"
 
 type Work<A> = (connection: Connection) => Effect.Effect<A, SqlError.SqlError>
@@ -43,9 +44,12 @@ export const runIn = <A>(
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
     const refusal = scope.held.besideStream()
-    return refusal === undefined ? scope.held.run(scope, scope.held.begun(timed), !prepared.leavesState) : Effect.fail(refusal)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const run = scope.held.run(scope, scope.held.begun(timed), !prepared.leavesState)
+    return client.replicas === undefined || query.readOnly ? run : writing(client, run)
   }
   const lending = poolOf(client, query).lending
+  if (client.replicas !== undefined) return runRouted(client, client.replicas, prepared, timed)
   if (lending.options.synchronous === true) {
     const entry = lending.take()
     if (entry !== undefined) return runNow(lending, entry, prepared, work)
@@ -56,6 +60,13 @@ export const runIn = <A>(
       ? Effect.flatMap(lending.acquire(restore), (entry) => runLeased(lending, entry, prepared, timed, restore))
       : runLeased(lending, entry, prepared, timed, restore)
   })
+}
+
+const runRouted = <A>(client: Client, replicas: Replicas, prepared: Prepared, work: Work<A>): Effect.Effect<A, SqlError.SqlError> => {
+  const run = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(replicas.lease(poolOf(client, prepared.query).lending, prepared, restore), ({ entry, lending }) =>
+      runLeased(lending, entry, prepared, work, restore)))
+  return prepared.query.readOnly ? run : writing(client, run)
 }
 
 // A synchronous connection has answered when its effect is made: no interruption can come between.
@@ -112,6 +123,7 @@ export const openRows = (
 ): Effect.Effect<Rows, SqlError.SqlError, Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => {
     const scope = scopeFor(client, fiber.currentContext, own)
+    if (scope === undefined && !prepared.query.readOnly) return writing(client, openLeased(client, prepared))
     return scope === undefined ? openLeased(client, prepared) : openHeld(client, scope, prepared)
   })
 
@@ -119,8 +131,10 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const outer = yield* Effect.scope
-      const lending = poolOf(client, prepared.query).lending
-      const entry = lending.take() ?? (yield* lending.acquire(restore))
+      const first = poolOf(client, prepared.query).lending
+      const { entry, lending } = client.replicas === undefined
+        ? { lending: first, entry: first.take() ?? (yield* first.acquire(restore)) }
+        : yield* client.replicas.lease(first, prepared, restore)
       lending.leaks.track(entry)
       if (prepared.leavesState) entry.dirty = true
       const inner = yield* Scope.make()

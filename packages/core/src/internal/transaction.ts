@@ -17,7 +17,7 @@ import * as Retry from "../Retry.js"
 import * as SqlError from "../SqlError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { Options, Transaction } from "../Transaction.js"
-import { type Client, provideScope, scopeFor } from "./client.js"
+import { type Client, provideScope, scopeFor, writing } from "./client.js"
 import { Held, mapNow } from "./held.js"
 import { millis } from "../Options.js"
 import { Scope } from "./scope.js"
@@ -36,7 +36,7 @@ export const transaction = (client: Client, options: Options, own: Scope | undef
     if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
     const body = within(self, timeout.right)
     const run = scope === undefined
-      ? leased(client, options, body)
+      ? options.readOnly === true ? leased(client, options, body) : writing(client, leased(client, options, body))
       : isFree(scope)
       ? Effect.uninterruptibleMask((restore) => owned(client, scope.held, scope, options, body, restore))
       : nested(client, scope, body)

@@ -6,6 +6,7 @@ import { batches } from "./batches.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { pool } from "./pool.js"
+import { replicas } from "./replicas.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
 import { streams } from "./streams.js"
@@ -13,5 +14,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...verbs, ...sessions
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...verbs, ...sessions, ...replicas
 ]

@@ -60,7 +60,7 @@ export class Lending<C extends Connection> {
     this.opening = new Opening(options, settings, this.state, {
       fork: (effect) => this.fork(effect),
       opened: (connection, generation, milliseconds) => this.opened(connection, generation, milliseconds),
-      refuse: (error) => this.refuse(this.state.dismiss(), () => error)
+      refuse: (error, whom) => this.refuse(whom === "all" ? this.state.dismiss() : this.state.dismissImpatient(), () => error)
     })
   }
 
@@ -97,33 +97,33 @@ export class Lending<C extends Connection> {
   }
 
   /** The long way: validate, open, or queue. To be called as it is run, where interruption is masked; only the waiting is restored. */
-  acquire(restore: Restore): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  acquire(restore: Restore, deadline = this.now + this.settings.acquireTimeout, impatient = false): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const { observer } = this
     const start = this.now
-    const lease = this.attempt(restore, start + this.settings.acquireTimeout, false)
+    const lease = this.attempt(restore, deadline, false, impatient)
     return observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => observer.waited(this.now - start)))
   }
 
-  private attempt(restore: Restore, deadline: number, ahead: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  private attempt(restore: Restore, deadline: number, ahead: boolean, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
     if (this.state.closed) return Effect.fail(this.closedError())
     if (this.stuckSince !== undefined) return Effect.fail(this.stuckError())
     const now = this.now
     for (let entry = this.state.take(now); entry !== undefined; entry = this.state.take(now)) {
       if (!this.state.isCurrent(entry, now)) this.discard(entry, "graceful")
-      else if (now - entry.checkedAt > this.settings.validateAfter) return this.validate(restore, entry, deadline)
+      else if (now - entry.checkedAt > this.settings.validateAfter) return this.validate(restore, entry, deadline, impatient)
       else {
         this.counters.acquired++
         return Effect.succeed(entry)
       }
     }
-    return this.queue(restore, deadline, ahead)
+    return this.queue(restore, deadline, ahead, impatient)
   }
 
   // A dead connection costs the borrower its ping, not its place in the queue; one that is mute, no more than a cancelling.
-  private validate(restore: Restore, entry: Entry<C>, deadline: number): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  private validate(restore: Restore, entry: Entry<C>, deadline: number, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const again = (): Effect.Effect<Entry<C>, SqlError.SqlError> => {
       this.discard(entry, "destroy")
-      return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true)
+      return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true, impatient)
     }
     return restore(Effect.timeoutOption(Effect.interruptible(entry.connection.ping), Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout)))).pipe(
       Effect.matchCauseEffect({
@@ -143,8 +143,8 @@ export class Lending<C extends Connection> {
     )
   }
 
-  private queue(restore: Restore, deadline: number, ahead: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    const waiter = new Waiter<C>(deadline, noWake)
+  private queue(restore: Restore, deadline: number, ahead: boolean, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
+    const waiter = new Waiter<C>(deadline, noWake, impatient)
     const wait = Effect.async<Entry<C>, SqlError.SqlError>((resume) => {
       waiter.wake = () => {
         if (waiter.entry === undefined) return resume(Exit.fail(waiter.failure ?? this.closedError()))

@@ -22,8 +22,8 @@ import type { State } from "./State.js"
 export interface Owner<C> {
   readonly fork: (effect: Effect.Effect<unknown>) => void
   readonly opened: (connection: C, generation: number, milliseconds: number) => void
-  /** Tells those who wait that connecting cannot succeed. */
-  readonly refuse: (error: SqlError.SqlError) => void
+  /** Tells those who wait that connecting cannot succeed; or those who have somewhere else to go that it did not. */
+  readonly refuse: (error: SqlError.SqlError, whom: "all" | "impatient") => void
 }
 
 export class Opening<C extends Connection> {
@@ -89,10 +89,9 @@ export class Opening<C extends Connection> {
     this.failures++
     this.lastFailure = error
     // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
-    if (!error.isRetryable && this.state.size === this.state.connecting) {
-      this.owner.refuse(error)
-      return Effect.void
-    }
+    const isDown = this.state.size === this.state.connecting
+    if (isDown) this.owner.refuse(error, error.isRetryable ? "impatient" : "all")
+    if (isDown && !error.isRetryable) return Effect.void
     if (this.backingOff || this.state.closed) return Effect.void
     this.backingOff = true
     const driver = this.backoff === undefined ? Schedule.driver(Retry.connect) : Effect.succeed(this.backoff)

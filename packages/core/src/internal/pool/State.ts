@@ -41,7 +41,12 @@ export class Waiter<C> {
   queue: Queue<C> | undefined = undefined
   before: Waiter<C> | undefined = undefined
   behind: Waiter<C> | undefined = undefined
-  constructor(readonly deadline: number, public wake: () => void) {}
+  constructor(
+    readonly deadline: number,
+    public wake: () => void,
+    /** It has somewhere else to go: it waits for a connection that is being opened, and not for the next attempt. */
+    readonly isImpatient = false
+  ) {}
 }
 
 /** Borrowers in their order, as a linked list: joining and leaving are what a contended pool does most. */
@@ -50,12 +55,18 @@ class Queue<C> {
   private tail: Waiter<C> | undefined = undefined
   size = 0
 
+  // By deadline, which is by arrival: one that has waited for another pool before stands where it would if it had come here.
   add(waiter: Waiter<C>): void {
+    let before = this.tail
+    while (before !== undefined && before.deadline > waiter.deadline) before = before.before
+    const behind = before === undefined ? this.head : before.behind
     waiter.queue = this
-    waiter.before = this.tail
-    if (this.tail === undefined) this.head = waiter
-    else this.tail.behind = waiter
-    this.tail = waiter
+    waiter.before = before
+    waiter.behind = behind
+    if (before === undefined) this.head = waiter
+    else before.behind = waiter
+    if (behind === undefined) this.tail = waiter
+    else behind.before = waiter
     this.size++
   }
 
@@ -140,6 +151,16 @@ export class State<C> {
   /** Takes every borrower out of the queue. */
   dismiss(): ReadonlyArray<Waiter<C>> {
     return this.leaving(() => true)
+  }
+
+  /** Takes those out of the queue who have somewhere else to go. */
+  dismissImpatient(): ReadonlyArray<Waiter<C>> {
+    const out: Array<Waiter<C>> = []
+    for (const queue of [this.first, this.queue]) {
+      for (let waiter = queue.head; waiter !== undefined; waiter = waiter.behind) if (waiter.isImpatient) out.push(waiter)
+    }
+    for (const waiter of out) this.leave(waiter)
+    return out
   }
 
   private leaving(test: (waiter: Waiter<C>) => boolean): ReadonlyArray<Waiter<C>> {

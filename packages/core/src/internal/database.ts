@@ -1,0 +1,100 @@
+/**
+ * How a database is put together from a client: every verb over it, and the same once more beside it, without transforms
+ * of names or with replicas.
+ *
+ * What the verbs do is in the files that they come from. Called by `Database`.
+ *
+ * @internal
+ */
+import type * as Reactivity from "@effect/experimental/Reactivity"
+import * as StockClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+import type { Connection } from "../Connection.js"
+import type { Database, ReplicaOptions } from "../Database.js"
+import * as Doctor from "../Doctor.js"
+import { millis, refuse } from "../Options.js"
+import type { Pool } from "../Pool.js"
+import * as Reason from "../Reason.js"
+import * as Session from "../Session.js"
+import * as SqlError from "../SqlError.js"
+import type { Constructor } from "../Statement.js"
+import type * as Transaction from "../Transaction.js"
+import { type Client, currentScope, writing } from "./client.js"
+import { constructor } from "./constructor.js"
+import { Replicas } from "./replicas.js"
+import { adapter } from "./stock.js"
+import { transaction, view } from "./transaction.js"
+import * as Verbs from "./verbs.js"
+
+/** The database of a client: its verbs, and the callable that makes statements. */
+export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
+  const { pools } = client
+  const all = [...new Set([pools.write, pools.read, pools.session, ...client.replicas?.pools ?? []])].filter((pool) => pool !== undefined)
+  const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
+    (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
+  const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
+  const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
+    [StockClient.TypeId]: StockClient.TypeId,
+    dialect: client.dialect,
+    pool: Verbs.poolView(all),
+    reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
+    withTransaction: transaction(client, client.withTransaction, undefined),
+    reactive: reactivity.stream,
+    reactiveMailbox: reactivity.query,
+    transaction: run,
+    currentTransaction: Effect.flatMap(scope, (scope) =>
+      scope === undefined || scope.kind === "session"
+        ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
+        : Effect.succeed(view(scope))),
+    afterCommit: (effect: Effect.Effect<void>) =>
+      Effect.flatMap(scope, (scope) => scope === undefined || scope.kind === "session" ? effect : view(scope).afterCommit(effect)),
+    session: Session.make(client),
+    executeMany: Verbs.executeMany(client),
+    batch: Verbs.batch(client),
+    script: Verbs.script(client),
+    describe: Verbs.describe(client),
+    native: (session: Session.Session) => session.native,
+    withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => writing(client, Verbs.withConnection(client, use)),
+    ping: Verbs.withConnection(client, (connection) => connection.ping),
+    doctor: Doctor.examine(client.dialect.name, pools.session ?? pools.write)
+  }
+  const plain = client.transformName === undefined && client.transformRows === undefined
+  const database: Database = Object.assign(constructor(client, undefined), members, {
+    safe: undefined as never,
+    withoutTransforms: (): never => (plain ? database : untransformed()) as never
+  })
+  // The same client but for the names: its scopes are this one's, so that a transaction holds for both.
+  let bare: Database | undefined
+  const untransformed = () => bare ??= assemble({ ...client, transformName: undefined, transformRows: undefined, shapes: new WeakMap() }, reactivity)
+  Object.defineProperty(database, "safe", { value: database, enumerable: true })
+  parts.set(database, { client, reactivity })
+  return database
+}
+
+const parts = new WeakMap<Database, { readonly client: Client; readonly reactivity: Reactivity.Reactivity.Service }>()
+
+/** A database beside the primary's, of the same client but for where its reads go. */
+export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, SqlError.SqlError> =>
+  Effect.gen(function*() {
+    const { primary, replicas } = options
+    const of = parts.get(primary)
+    if (of === undefined) return yield* refuse("primary", "must be a database that a dialect's make has made")
+    const pools: Array<Pool> = []
+    for (const [index, replica] of replicas.entries()) {
+      const other = parts.get(replica)
+      if (other === undefined || other.client.dialect.name !== of.client.dialect.name) return yield* refuse(`replicas[${index}]`, `must be a database of ${of.client.dialect.name}, as the primary is`)
+      pools.push(other.client.pools.read ?? other.client.pools.write)
+    }
+    if (pools.length === 0) return yield* refuse("replicas", "must hold at least one database")
+    const coolDown = yield* millis("coolDown", options.coolDown, 30_000)
+    const sticky = yield* millis("primaryAfterWrite", options.primaryAfterWrite, Number.POSITIVE_INFINITY, "zero")
+    const client: Client = {
+      ...of.client,
+      replicas: new Replicas(pools, coolDown, sticky, yield* Effect.clock),
+      // Which server a statement goes to is not known when its span begins.
+      attributes: of.client.attributes.filter(([name]) => !name.startsWith("server.")),
+      stock: () => database
+    }
+    const database: Database = assemble(client, of.reactivity)
+    return database
+  })
