@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type * as Pool from "../src/Pool.js"
-import { accounted, type FakeConnection, FakeServer, hold, query, reasonOf } from "./fake.js"
+import { accounted, type FakeConnection, FakeServer, hold, query, reasonOf, refused } from "./fake.js"
 
 const idOf = (pool: Pool.Pool<FakeConnection>) => pool.use((connection) => Effect.succeed(connection.id))
 
@@ -291,6 +291,15 @@ describe("P7 leaks and closing", () => {
     yield* Fiber.join(closing)
     yield* accounted(server, pool)
     assert.deepStrictEqual(server.connections.map((connection) => connection.closes), [["graceful"]])
+  }))
+
+  it.effect("closing ends with the last connecting, when that fails, too", () => Effect.gen(function*() {
+    const server = new FakeServer()
+    server.connectTime = 300
+    server.down = refused
+    const opening = yield* Effect.fork(Effect.scoped(server.pool({ acquireTimeout: 400, closeTimeout: "1 hour" })))
+    yield* TestClock.adjust(5_000)
+    assert.isNotNull(opening.unsafePoll())
   }))
 
   it.effect("those who queue are told that the pool is closed", () => Effect.gen(function*() {

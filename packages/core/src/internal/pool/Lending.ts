@@ -374,13 +374,13 @@ const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle con
     if (this.drained !== undefined && lent.size + retired + connecting === 0) Deferred.unsafeDone(this.drained, Exit.void)
   }
 
-  /** Runs pool work beside its borrowers; what is left of it ends with the pool. */
+  /** Pool work beside its borrowers; what is left of it ends with the pool. */
   fork(effect: Effect.Effect<unknown>): void {
     // A pool may be made where nothing is interruptible, and the runtime is as its maker was.
     const fiber = Runtime.runFork(this.runtime)(Effect.interruptible(effect))
-    if (fiber.unsafePoll() !== null) return
+    if (fiber.unsafePoll() !== null) return this.checkDrained() // A failed connecting may be the last that closing waits for.
     this.background.add(fiber)
-    fiber.addObserver(() => this.background.delete(fiber))
+    fiber.addObserver(() => this.background.delete(fiber) && this.checkDrained())
   }
 
   private closedError(): SqlError.SqlError {
