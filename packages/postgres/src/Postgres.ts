@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { Codec } from "./Codec.js"
 import * as Internal from "./internal/connection.js"
 import { dialect, raw } from "./internal/dialect.js"
 import { settings } from "./internal/options.js"
@@ -117,6 +118,11 @@ export interface Config extends Database.Config {
   readonly dates?: "string" | "date" | undefined
   /** json and jsonb as their exact text (default), or parsed, where numbers are a double's. */
   readonly json?: "string" | "parsed" | undefined
+  /**
+   * Codecs of types that PostgreSQL is not built with, by the types' names: `{ hstore: Codec.hstore }`. A type that is not
+   * there fails the connecting with a ConfigError. Default: their exact text.
+   */
+  readonly types?: Readonly<Record<string, Pick<Codec<unknown>, "decode">>> | undefined
   /**
    * A statement that fails in a transaction, or is interrupted there, leaves it as it was before: each runs in a savepoint.
    * Without it the transaction has failed for all of its statements, as the server has it. Streams have none. Default

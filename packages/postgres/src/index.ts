@@ -1,1 +1,2 @@
+export * as Codec from "./Codec.js"
 export * as Postgres from "./Postgres.js"

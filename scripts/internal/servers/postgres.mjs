@@ -29,11 +29,21 @@ const settings = {
   listen_addresses: "'127.0.0.1'"
 }
 
+// For 127.0.0.1 and localhost, by nobody but itself.
+const certificate = (folder) => {
+  complete([
+    "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=localhost",
+    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", join(folder, "server.key"), "-out", join(folder, "server.crt")
+  ])
+  return { ssl: "on", ssl_cert_file: `'${join(folder, "server.crt")}'`, ssl_key_file: `'${join(folder, "server.key")}'` }
+}
+
 /**
- * Makes the data and starts the server at this folder, with further settings. Answers with the port, the folder of its
+ * Makes the data and starts the server at this folder, with further settings; with `tls` it serves nobody without TLS, by
+ * the certificate `server.crt` in its folder. Answers with the port, the folder of its
  * socket, the url of its administrator, `restart`, and `stop`, which leaves nothing behind.
  */
-export const launch = async (bin, more = {}) => {
+export const launch = async (bin, more = {}, tls = false) => {
   const folder = temporary("sluice-postgres-")
   try {
     const data = join(folder, "data")
@@ -41,11 +51,11 @@ export const launch = async (bin, more = {}) => {
     writeFileSync(join(data, "pg_hba.conf"), [
       "host all scram 127.0.0.1/32 scram-sha-256",
       "local all all trust",
-      "host all all 127.0.0.1/32 trust",
+      `${tls ? "hostssl" : "host"} all all 127.0.0.1/32 trust`,
       "host replication all 127.0.0.1/32 trust",
       ""
     ].join("\n"))
-    const all = { ...settings, ...more, unix_socket_directories: `'${folder}'` }
+    const all = { ...settings, ...more, ...(tls ? certificate(folder) : {}), unix_socket_directories: `'${folder}'` }
     appendFileSync(join(data, "postgresql.conf"), Object.entries(all).map(([name, value]) => `${name} = ${value}\n`).join(""))
     const port = await freePort()
     const command = [join(bin, "postgres"), "-D", data, "-p", String(port)]

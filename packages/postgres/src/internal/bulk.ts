@@ -67,7 +67,8 @@ const insertOf = (connection: Postgres, target: Bulk.Target): Effect.Effect<stri
   })
 }
 
-const described = `SELECT a.attname, format_type(a.atttypid, a.atttypmod), COALESCE(a.attnum = ANY (i.indkey), false)
+// Without the column's own length: a cast to it would cut what is too long, where the column refuses it.
+const described = `SELECT a.attname, format_type(a.atttypid, -1), COALESCE(a.attnum = ANY (i.indkey), false)
 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped`
 

@@ -141,8 +141,7 @@ export class Postgres implements Connection.Connection {
   rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
     const params = this.encoded(query)
     if (params instanceof SqlError.SqlError) return Exit.fail(params)
-    // What answers with no rows may be what runs in no transaction.
-    if (!query.returnsRows) return Effect.map(this.execute(query), (result) => ({ columns: result.columns, next: Exit.succeed([]) }))
+    if (!query.returnsRows || !Transactions.mayBePortal(query.sql)) return Transactions.gathered(this, query)
     return Effect.flatMap(Effect.scope, (scope) =>
       Effect.suspend(() => {
         const { wire } = this

@@ -47,7 +47,8 @@ const write = (rows: Rows, sql: string): SqlError.SqlError | undefined => {
     for (let c = 0; c < row.length; c++) {
       const value = row[c]
       if (c > 0) text += "\t"
-      if (typeof value === "number") {
+      // A template drops the sign of -0.
+      if (typeof value === "number" && value !== 0) {
         text += value
         continue
       }

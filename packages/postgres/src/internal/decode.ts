@@ -12,15 +12,23 @@ import { elements, Oid } from "./oids.js"
 
 /** How columns are read. */
 export interface Reading {
+  /** Types of extensions and of users, by their numbers in this database. */
+  readonly registered: ReadonlyMap<number, Registered>
   readonly bigints: boolean
   readonly dates: "string" | "date"
   readonly json: "string" | "parsed"
 }
 
+/** A type with a codec: itself, or the array of it. */
+export interface Registered {
+  readonly decode: (text: string) => unknown
+  readonly isArray: boolean
+}
+
 /** Thrown by a decoder, and caught where the row is read. */
 export class Unfit extends Error {
-  constructor(readonly column: string, message: string) {
-    super(`column "${column}" ${message}`)
+  constructor(readonly column: string, message: string, options?: ErrorOptions) {
+    super(`column "${column}" ${message}`, options)
   }
 }
 
@@ -57,8 +65,22 @@ export const decoderOf = (oid: number, column: string, reading: Reading): Decode
     case Oid.jsonb:
       return reading.json === "string" ? text : (bytes, from, to) => JSON.parse(bytes.utf8Slice(from, to)) as unknown
   }
+  const registered = reading.registered.get(oid)
+  if (registered !== undefined) {
+    const decode = custom(registered.decode, column)
+    return registered.isArray ? arrayOf(decode, ",") : decode
+  }
   const element = elements.get(oid)
   return element === undefined ? text : arrayOf(decoderOf(element, column, reading), element === Oid.box ? ";" : ",")
+}
+
+// What a codec throws may quote the value.
+const custom = (decode: (text: string) => unknown, column: string): Decoder => (bytes, from, to) => {
+  try {
+    return decode(bytes.utf8Slice(from, to))
+  } catch (error) {
+    throw new Unfit(column, "cannot be read by the codec of its type", { cause: error })
+  }
 }
 
 const bool: Decoder = (bytes, from) => bytes[from] === 116

@@ -29,6 +29,8 @@ export interface Settings {
   readonly session: ReadonlyArray<string>
   readonly bigints: boolean
   readonly shapes: Shapes
+  /** Codecs by the names of their types. */
+  readonly types: NonNullable<Config["types"]>
   readonly statementSavepoints: boolean
   readonly maxPrepared: number
 }
@@ -73,6 +75,7 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
       session: config.initCommand === undefined ? [] : typeof config.initCommand === "string" ? [config.initCommand] : config.initCommand,
       bigints: config.integers === "bigint",
       shapes: new Shapes({ dates: config.dates ?? "string", json: config.json ?? "string" }),
+      types: config.types ?? {},
       statementSavepoints: config.statementSavepoints ?? false,
       maxPrepared: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 0)
     }

@@ -5,7 +5,8 @@
  *
  * @internal
  */
-import type * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Driver from "./driver.js"
@@ -17,7 +18,7 @@ import { Wire } from "./wire.js"
 export const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(connect(settings)), (wire) =>
-      Effect.onError(restore(Effect.as(prepare(wire, settings), wire)), () => Effect.sync(() => wire.destroy())))
+      Effect.onError(restore(Effect.as(Effect.zipRight(prepare(wire, settings), register(wire, settings)), wire)), () => Effect.sync(() => wire.destroy())))
   )
 
 const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
@@ -47,6 +48,26 @@ const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
       end()
     })
   })
+
+/** The numbers of the types that have a codec, which differ from database to database. */
+const register = (wire: Wire, { shapes, types }: Settings): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.forEach(Object.entries(types), ([name, { decode }]) =>
+    Effect.flatMap(numbersOf(wire, name), ([oid, array]) => {
+      if (oid === undefined) {
+        return SqlError.fail(new Reason.ConfigError({ message: `the database has no type ${name}`, field: `types.${name}`, operation: "connect", connection: "broken" }))
+      }
+      shapes.register(Number(oid), { decode, isArray: false })
+      shapes.register(Number(array), { decode, isArray: true })
+      return Effect.void
+    }), { discard: true })
+
+// A name that is none, as one with spaces outside of quotes, is a type that is not there.
+const numbersOf = (wire: Wire, name: string): Effect.Effect<ReadonlyArray<string | null>, SqlError.SqlError> =>
+  Effect.catchIf(
+    wire.text(`SELECT oid, typarray FROM pg_type WHERE oid = to_regtype('${name.replaceAll("'", "''")}')`, "connect"),
+    (error) => error.reason._tag === "SqlSyntaxError",
+    () => Effect.succeed([])
+  )
 
 const prepare = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
   Effect.forEach(settings.session, (sql) => wire.text(sql, "connect"), { discard: true })

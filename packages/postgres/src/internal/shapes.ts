@@ -9,7 +9,7 @@
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import { decoderOf, type Decoder, type Reading } from "./decode.js"
+import { decoderOf, type Decoder, type Reading, type Registered } from "./decode.js"
 import { type Bytes, int16, int32, textEnd } from "./frames.js"
 import { names, Oid } from "./oids.js"
 
@@ -61,8 +61,19 @@ export class Shape {
 /** The shapes of one database's results. */
 export class Shapes {
   private readonly known = new Map<string, Shape>()
+  private readonly settings: Omit<Reading, "bigints">
+  private readonly registered = new Map<number, Registered>()
 
-  constructor(private readonly settings: Omit<Reading, "bigints">) {}
+  constructor(settings: Omit<Reading, "bigints" | "registered">) {
+    this.settings = { ...settings, registered: this.registered }
+  }
+
+  /** A type's number is known now; in a database it stays what it is until the type is made anew. */
+  register(oid: number, registered: Registered): void {
+    if (this.registered.get(oid)?.decode === registered.decode) return
+    this.registered.set(oid, registered)
+    this.known.clear()
+  }
 
   /** The shape that a RowDescription tells. */
   of(bytes: Bytes, from: number, to: number): Shape {

@@ -46,6 +46,20 @@ export const commit = (connection: Postgres): Effect.Effect<void, SqlError.SqlEr
     : Effect.flatMap(connection.command("COMMIT", "commit"), (tag) =>
       tag === "COMMIT" ? Exit.void : Exit.fail(aborted("COMMIT was answered with ROLLBACK: a statement of the transaction had failed")))
 
+// Anything else may be what runs in no transaction, as VACUUM and CALL, and answers with few rows or none.
+const portals = /^(?:[\s(]|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|EXPLAIN|SHOW|FETCH)\b/i
+
+/** Whether a statement's rows may come from a portal, in a transaction. */
+export const mayBePortal = (sql: string): boolean => portals.test(sql)
+
+/** The rows of what was run as a whole. */
+export const gathered = (connection: Postgres, query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError> =>
+  Effect.map(connection.execute(query), ({ columns, rows }) => {
+    let at = 0
+    const next = Effect.sync(() => rows.slice(at, at += Math.max(1, query.fetchSize)))
+    return { columns, next }
+  })
+
 /** A stream has come to its last row, or is given up: the last one of those that are alone ends their transaction. */
 export const leave = (connection: Postgres, cursor: Cursor): Effect.Effect<void, SqlError.SqlError> =>
   Effect.suspend(() => connection.alone.delete(cursor) && connection.alone.size === 0 ? endOwn(connection) : Effect.void)

@@ -25,7 +25,8 @@ export const parse = (text: string | undefined): Options.Checked<Parts> => {
   if (text === undefined) return Either.right({ parameters: {} })
   if (!/^postgres(?:ql)?:\/\//.test(text)) return Options.refuse("url", "must begin with postgres:// or postgresql://")
   try {
-    const url = new URL(text)
+    // A user without a host is no URL to Node; with the folder of a socket it is common.
+    const url = new URL(text.replace(/^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?]|$)/, "$1localhost"))
     if (url.hash !== "") return Options.refuse("url", "has a fragment: a # in a password is written %23")
     const parameters: Record<string, string> = {}
     let socket = ""

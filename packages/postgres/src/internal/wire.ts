@@ -45,6 +45,7 @@ export class Wire {
     const theirs = this.socket.listeners("data") as Array<(chunk: Buffer) => void>
     this.socket.removeAllListeners("data")
     const forward = (chunk: Buffer): void => theirs.forEach((listener) => listener(chunk))
+    let isForeign = false
     const frames = new Frames((code, bytes, from, to) => {
       const task = this.tasks[0]
       if (task !== undefined) {
@@ -53,8 +54,10 @@ export class Wire {
         return this.answered(task, code, bytes, from, to)
       }
       this.unasked(code, bytes, from, to)
-      // Whoever has the driver's own handle gets what is theirs.
-      if (code === Code.notification || raw._getActiveQuery() !== null) forward(bytes.subarray(from - 5, to))
+      // Whoever has the driver's own handle gets what is theirs, to ReadyForQuery: after an error its query is over before.
+      isForeign ||= raw._getActiveQuery() !== null
+      if (isForeign || code === Code.notification) forward(bytes.subarray(from - 5, to))
+      if (code === Code.ready) isForeign = false
     })
     this.socket.on("data", (chunk: Buffer) => frames.push(chunk))
     raw.on("error", (error) => this.lost(error))
