@@ -10,22 +10,22 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import * as Database from "@sluice/core/Database"
+import type * as Database from "@sluice/core/Database"
 import type * as SqlError from "@sluice/core/SqlError"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Case from "./Case.js"
 import { accounted, eventually } from "./internal/asking.js"
+import { make as makeBench } from "./internal/bench.js"
 import { laws } from "./Law.js"
-import * as LocalServer from "./LocalServer.js"
+import type * as LocalServer from "./LocalServer.js"
 import type * as Profile from "./Profile.js"
 import { cases } from "./suites/faults/all.js"
-import * as TcpProxy from "./TcpProxy.js"
+import type * as TcpProxy from "./TcpProxy.js"
 
 /**
  * Where a database is reached.
@@ -164,7 +164,7 @@ export const faults = (name: string, options: Options): void => {
     const scope = Effect.runSync(Scope.make())
     let bench: Bench | undefined
     beforeAll(async () => {
-      bench = await Effect.runPromise(Scope.extend(make(options), scope))
+      bench = await Effect.runPromise(Scope.extend(makeBench(options), scope))
     }, 60_000)
     afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)), 30_000)
     for (const [law, { promise }] of Object.entries(laws)) {
@@ -194,28 +194,7 @@ export const faults = (name: string, options: Options): void => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Bench, Error, Scope.Scope> =>
-  Effect.gen(function*() {
-    const { profile } = options
-    const texts = profile.faults
-    if (texts === undefined || options.server === undefined) return yield* Effect.fail(new Error(`${profile.name} has no server to kill`))
-    const server = yield* LocalServer.make(options.server)
-    const open = (endpoint: Endpoint, config: Config) =>
-      // A pool that is made where interruption is masked has housekeeping that nothing can end.
-      Effect.interruptible(Effect.map(Layer.build(Layer.fresh(options.layer(endpoint, config))), (context) => Context.get(context, Database.Database)))
-    // The server listens before it serves: opening tries again until then.
-    const side = yield* open(server, { pool: { max: 1, validateAfter: 0, acquireTimeout: 30_000 } })
-    return {
-      profile,
-      texts,
-      server,
-      side,
-      proxy: TcpProxy.make(server),
-      open: (through, config = {}) => open(through === "directly" ? server : { host: "127.0.0.1", port: through.port }, config),
-      sessions: Effect.map(side.unsafe<{ id: number | bigint; running: unknown }>(texts.sessions), (rows) =>
-        new Map(rows.map(({ id, running }) => [Number(id), Boolean(running)])))
-    }
-  })
+export const make: (options: Options) => Effect.Effect<Bench, Error, Scope.Scope> = makeBench
 
 /** Runs one case, and asks the server afterwards. */
 const run = (one: Case.Case<Bench>, bench: Bench): Effect.Effect<void, unknown> =>

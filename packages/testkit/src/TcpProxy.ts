@@ -220,7 +220,7 @@ class Proxy {
     if (to.destroyed) return
     pair.passed[direction] += data.length
     this.bytes[direction] += data.length
-    if (to.write(data)) return
+    if (to.write(data) || from.isPaused()) return
     // A slow reader holds up its writer, as it would without us between.
     from.pause()
     to.once("drain", () => from.resume())

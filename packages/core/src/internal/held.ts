@@ -13,6 +13,7 @@ import * as EffectScope from "effect/Scope"
 import type { BeginOptions, Connection } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
+import { bounded } from "./bounded.js"
 import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
@@ -231,12 +232,13 @@ export class Held {
 
   /** What keeps a scope's work is bounded as every statement is. */
   kept(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
-    return bounded(effect, this.statementTimeout, what, "unknown")
+    return bounded(effect, this.statementTimeout, unanswered(what, this.statementTimeout, "unknown"))
   }
 
   /** What drops a scope's work is not waited for longer than for a cancelling: without its connection it is dropped too. */
   dropped(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
-    return bounded(effect, this.lending.settings.cancelTimeout, what, "not-applied")
+    const { cancelTimeout } = this.lending.settings
+    return bounded(effect, cancelTimeout, unanswered(what, cancelTimeout, "not-applied"))
   }
 
   // ---- streams ----
@@ -323,24 +325,10 @@ export const mustSettle = (cause: Cause.Cause<SqlError.SqlError>): boolean => {
 const undone = (error: SqlError.SqlError): SqlError.SqlError =>
   error.outcome === "unknown" && error.reason._tag === "ConnectionError" ? SqlError.make(Reason.undone(error.reason)) : error
 
-const bounded = (
-  effect: Effect.Effect<void, SqlError.SqlError>,
-  timeout: number | undefined,
-  operation: string,
-  outcome: Reason.Outcome
-): Effect.Effect<void, SqlError.SqlError> =>
-  timeout === undefined || !Number.isFinite(timeout) || Exit.isExit(effect) ? effect : Effect.timeoutFail(Effect.interruptible(effect), {
-    duration: timeout,
-    onTimeout: () =>
-      SqlError.make(
-        new Reason.StatementTimeoutError({
-          message: `${operation} was not answered within ${timeout} ms`,
-          operation,
-          timeout: "database",
-          outcome
-        })
-      )
-  })
+const unanswered = (operation: string, milliseconds: number | undefined, outcome: Reason.Outcome) => (): SqlError.SqlError =>
+  SqlError.make(
+    new Reason.StatementTimeoutError({ message: `${operation} was not answered within ${milliseconds} ms`, operation, timeout: "database", outcome })
+  )
 
 const waitedReason = (timeout: number): Reason.TransactionStateError =>
   new Reason.TransactionStateError({

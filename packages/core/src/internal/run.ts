@@ -143,11 +143,12 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
         Effect.onError(effect, (cause) => Effect.sync(() => {
           pulling = cause
         }))
-      yield* Scope.addFinalizer(outer, Effect.suspend(() => {
+      yield* Scope.addFinalizerExit(outer, (exit) => Effect.suspend(() => {
         const cause = pulling
         const close = Scope.close(inner, Exit.void)
-        // Nothing is sent to a connection that may still be at work, and who interrupts does not wait for that.
-        if (cause !== undefined && mustSettle(cause)) return Effect.sync(() => lending.abandon(entry, close))
+        // Nothing is sent to a connection that may still be at work, and who interrupts does not wait for that: be it
+        // that a chunk was waited for, or that the consumer was at work.
+        if (Exit.isInterrupted(exit) || (cause !== undefined && mustSettle(cause))) return Effect.sync(() => lending.abandon(entry, close))
         return Effect.ensuring(
           close,
           Effect.sync(() => cause === undefined ? lending.release(entry) : handBack(lending, entry, cause))
@@ -176,9 +177,14 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
       const open = (connection: Connection) =>
         Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)
       const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState)
-      return { columns: rows.columns, next: held.run(scope, () => demanded(rows, prepared), !prepared.leavesState) }
+      // Without this, the end of the transaction would look like that of the rows.
+      const next = () => held.streams.has(inner) ? demanded(rows, prepared) : Effect.fail(ended())
+      return { columns: rows.columns, next: held.run(scope, next, !prepared.leavesState) }
     })
   )
+
+const ended = (): SqlError.SqlError =>
+  SqlError.make(new Reason.TransactionStateError({ message: "the stream was ended by the COMMIT or ROLLBACK of its transaction", operation: "stream" }))
 
 // Law S3: a stream's timeout is the server's time for each chunk. The consumer's own is not counted.
 const demanded = (rows: Rows, prepared: Prepared) => withTimeout(rows.next, prepared, prepared.query.timeout)

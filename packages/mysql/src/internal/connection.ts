@@ -28,7 +28,7 @@ import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
 import * as Servers from "./server.js"
 import { duplicate, fixed, readAll, readFirst, readingOf, warned } from "./result.js"
-import { besideStream, endSession, settle } from "./settle.js"
+import { besideStream, endSession, endStream, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
 import { isSeveral, textOf } from "./text.js"
 import * as Wires from "./wire.js"
@@ -182,14 +182,8 @@ export class Mysql implements Connection.Connection {
     return Effect.tapError(effect, () => Effect.suspend(() => this.wire.isIdle && !this.wire.isClosed && this.isDoubtful(sql) ? Effect.ignore(this.wire.text("DO 0", "stream")) : Effect.void))
   }
 
-  // A finalizer cannot fail; what cannot be stopped in time belongs to a connection that is given up.
   private ended(cursor: Cursor): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      cursor.isDone || this.wire.isClosed ? Effect.void : Effect.catchAllCause(
-        Effect.timeout(Effect.interruptible(this.settle), endTimeout),
-        () => Effect.sync(() => this.wire.destroy())
-      )
-    )
+    return Effect.suspend(() => cursor.isDone || this.wire.isClosed ? Effect.void : endStream(this.wire, this.settle))
   }
 
   executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
@@ -303,9 +297,6 @@ export class Mysql implements Connection.Connection {
 }
 
 const warnings: Driver.Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
-
-// A stream that ends early is waited for by its consumer's scope: no longer than this.
-const endTimeout = 5_000
 
 // Without a transaction, a failure of one of these leaves none open; a procedure or a compound statement may.
 const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|DO|SHOW|DESCRIBE|EXPLAIN)\b/i

@@ -129,7 +129,10 @@ export class Cursor implements Task {
 
   private readonly onRow = (row: unknown): void => {
     if (this.isHeaderNext) return this.onHeader(row as Driver.Header)
-    if (this.isDropping || this.sets !== 1) return
+    if (this.isDropping || this.sets !== 1) {
+      this.wire.isSkipping = true
+      return
+    }
     this.chunk.push(row)
     if (this.chunk.length >= this.options.size) {
       this.ready.push(this.chunk)

@@ -1,7 +1,7 @@
 /**
  * The driver, as this package sees it: mysql2's callback connection, narrowed to what is used.
  *
- * It runs nothing by itself. `handlePacket`, `_connection` and a command's `start` are not in mysql2's types; they are
+ * It runs nothing by itself. `handlePacket`, `_connection`, a command's `start` and `_rowParser` are not in mysql2's types; they are
  * what the status of the transaction and the withdrawing of a statement need. Used by `wire` and `control`.
  *
  * @internal
@@ -58,6 +58,8 @@ export interface Command {
   /** Of a prepared statement, once it is prepared. */
   readonly statement?: unknown
   start: () => null
+  /** Reads a row out of its packet. */
+  _rowParser: { readonly next: () => unknown } | null
   on(event: "fields", listener: (fields: Array<Field> | undefined) => void): this
   on(event: "result", listener: (row: unknown) => void): this
   on(event: "error", listener: (error: DriverError) => void): this
@@ -80,6 +82,8 @@ interface Packet {
   readonly isEOF: () => boolean
   readonly eofStatusFlags: () => number
   readonly eofWarningCount: () => number
+  readonly isError: () => boolean
+  readonly numPackets: number
 }
 
 /** One connection of mysql2. */
@@ -87,6 +91,7 @@ export interface Raw {
   readonly threadId: number
   readonly stream: import("node:net").Socket
   handlePacket: (packet: Packet | undefined) => void
+  _bumpSequenceId: (packets: number) => void
   on(event: "error", listener: (error: DriverError) => void): this
   connect(callback: (error: DriverError | null, handshake?: { readonly statusFlags: number }) => void): void
   query(text: Text, callback?: Callback): Command

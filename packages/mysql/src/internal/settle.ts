@@ -11,6 +11,7 @@
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Control } from "./control.js"
 import type { Wire } from "./wire.js"
 
@@ -53,6 +54,28 @@ export const endSession = (wire: Wire, control: Control): Effect.Effect<void> =>
   const { id } = wire
   return Effect.zipRight(Effect.sync(() => wire.destroy()), Effect.ignore(Effect.timeout(control.kill(id, "session"), 2_000)))
 }
+
+// A stream that ends early is waited for by its consumer's scope: no longer than this.
+const endTimeout = 5_000
+
+/**
+ * Ends a stream for the scope that it was opened in. It cannot fail: what cannot be stopped in time belongs to a
+ * connection that is given up. Whoever waits for it may be interrupted; the settling is not, since half of one is worth
+ * nothing (and `Effect.timeout` would run it in a child, which an interruption reaches behind every mask).
+ */
+export const endStream = (wire: Wire, settled: Effect.Effect<void, SqlError.SqlError>): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forkDaemon(Effect.interruptible(settled)), (fiber) =>
+    Effect.async<void>((resume) => {
+      const give = setTimeout(() => {
+        wire.destroy()
+        fiber.unsafeInterruptAsFork(fiber.id())
+      }, endTimeout)
+      fiber.addObserver((exit) => {
+        clearTimeout(give)
+        if (Exit.isFailure(exit)) wire.destroy()
+        resume(Exit.void)
+      })
+    }))
 
 /** A statement beside an open stream: the protocol has no room for it. */
 export const besideStream = (): SqlError.SqlError =>

@@ -45,6 +45,11 @@ export class Wire {
   /** What the session's texts are converted to. */
   charset: Charset | undefined = undefined
   isClosed = false
+  /**
+   * The rest of this result set is not even read: what is on its way when a stream is left may be a million rows, and
+   * they keep everybody else waiting.
+   */
+  isSkipping = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
   private readonly tasks = new Set<Task>()
@@ -55,6 +60,10 @@ export class Wire {
     const handle = raw.handlePacket
     // The driver keeps the status of a header, and drops that of the EOF after rows.
     raw.handlePacket = function(packet) {
+      if (wire.isSkipping && packet !== undefined) {
+        wire.isSkipping = !packet.isEOF() && !packet.isError()
+        if (wire.isSkipping) return raw._bumpSequenceId(packet.numPackets)
+      }
       if (packet !== undefined && packet.isEOF()) {
         wire.status = packet.eofStatusFlags()
         wire.warnings = packet.eofWarningCount()
@@ -168,6 +177,7 @@ export class Wire {
           return null
         }
       }
+      skipRows(command)
       task.drop?.()
     }
   }
@@ -242,6 +252,14 @@ const ended = (message: string, code = "PROTOCOL_CONNECTION_LOST"): Driver.Drive
 
 /** It was known before anything was sent. */
 export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
+
+// A row that nobody wants any more costs no object.
+const skipping = { next: (): undefined => undefined }
+
+/** Rows of a command go by unread from now on. */
+const skipRows = (command: Driver.Command | undefined): void => {
+  if (command !== undefined && command._rowParser !== null) command._rowParser = skipping
+}
 
 /** Whether the statement was not sent. Where its writing failed, its last byte never left, and the server runs no part of it. */
 export const isUnsent = (error: Driver.DriverError): boolean =>

@@ -11,8 +11,8 @@ import type * as Statement from "@sluice/core/Statement"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import v8 from "node:v8"
-import { runInNewContext } from "node:vm"
+
+export { add, eventually, held, within } from "./waiting.js"
 
 /** The error that an effect must fail with. A defect stays a defect, so that it fails the case. */
 export const failure = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<SqlError.SqlError, Error, R> =>
@@ -39,10 +39,6 @@ export const misuse = <T extends Reason.Tag, A, E, R>(effect: Effect.Effect<A, E
 export const ids = (db: Statement.Constructor): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> =>
   db<{ id: number }>`SELECT id FROM things ORDER BY id`.column("id")
 
-/** Inserts one row. */
-export const add = (db: Statement.Constructor, id: number, name = `thing ${id}`): Effect.Effect<Statement.Run, SqlError.SqlError> =>
-  db`INSERT INTO things (id, name) VALUES (${id}, ${name})`.run
-
 /** Waits until nothing is lent and nobody waits, and asks whether the counts add up. */
 export const accounted = (db: Database.Database, patience = 5_000): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -62,10 +58,6 @@ export const accounted = (db: Database.Database, patience = 5_000): Effect.Effec
     assert.isAtMost(stats.size, stats.max)
   })
 
-/** Fails where an effect takes longer. It is interrupted then, but not waited for. */
-export const within = <A, E, R>(effect: Effect.Effect<A, E, R>, ms: number, what: string): Effect.Effect<A, E | Error, R> =>
-  Effect.disconnect(effect).pipe(Effect.timeoutFail({ duration: ms, onTimeout: () => new Error(`${what} took longer than ${ms} ms`) }))
-
 /** Interrupts a fiber and tells how long that took, in milliseconds. */
 export const interrupted = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<number> =>
   Effect.suspend(() => {
@@ -75,17 +67,3 @@ export const interrupted = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effec
       return performance.now() - start
     })
   })
-
-/** Waits until a condition holds. */
-export const eventually = <E = never>(condition: Effect.Effect<boolean, E>, what: string): Effect.Effect<void, E | Error> =>
-  within(Effect.repeat(Effect.zipLeft(condition, Effect.sleep(5)), { until: (is) => is }), 5_000, what)
-
-// Node has it behind a flag, which may be set while it runs.
-v8.setFlagsFromString("--expose-gc")
-const collect = runInNewContext("gc") as () => void
-
-/** Bytes of the heap that are held, and not merely not collected yet. */
-export const held: Effect.Effect<number> = Effect.sync(() => {
-  collect()
-  return process.memoryUsage().heapUsed
-})

@@ -2,8 +2,11 @@
  * Cases of the laws S1 and S4: rows on demand, and streams inside transactions.
  */
 import { assert } from "@effect/vitest"
+import * as SqlError from "@sluice/core/SqlError"
 import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Case } from "../Case.js"
 import { add, fails, held, ids, within } from "../internal/asking.js"
@@ -95,6 +98,93 @@ export const streams: ReadonlyArray<Case> = [
       const two = session.unsafe<{ i: number }>(bench.profile.sql.rows(100)).with({ fetchSize: 9 }).stream
       const pairs = Stream.zip(one, two).pipe(Stream.tap(() => session`SELECT 1`), Stream.runCount)
       assert.strictEqual(yield* within(pairs, 15_000, "the streams"), 100)
+    })
+  },
+  {
+    law: "S4",
+    title: "beside an open stream of the same transaction a statement runs or is refused at once; stream and COMMIT are none the worse",
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const beside = bench.profile.has.has("statementsBesideStream")
+      const tried = (effect: Effect.Effect<unknown, SqlError.SqlError>) =>
+        beside ? Effect.asVoid(effect) : Effect.asVoid(within(fails(effect, "UnsupportedError"), 500, "the refusal"))
+      const rows = yield* db.transaction(Effect.gen(function*() {
+        yield* add(db, 1)
+        const rows = yield* db.unsafe<{ i: number }>(bench.profile.sql.rows(4_000)).with({ fetchSize: 100 }).stream.pipe(
+          Stream.tap(({ i }) => Number(i) % 1_000 === 0 ? Effect.all([tried(add(db, 1 + Number(i))), tried(ids(db))]) : Effect.void),
+          Stream.runCount
+        )
+        yield* add(db, 2)
+        return rows
+      }))
+      assert.strictEqual(rows, 4_000)
+      assert.deepStrictEqual(yield* ids(db), beside ? [1, 2, 1_001, 2_001, 3_001, 4_001] : [1, 2])
+    })
+  },
+  {
+    law: "S4",
+    title: "a savepoint beside an open stream is set or refused at once, and ends no stream",
+    needs: ["streaming", "savepoints"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const beside = bench.profile.has.has("statementsBesideStream")
+      const inner = db.transaction(add(db, 2))
+      const rows = yield* db.transaction(db.unsafe<{ i: number }>(bench.profile.sql.rows(4_000)).with({ fetchSize: 100 }).stream.pipe(
+        Stream.tap(({ i }) => Number(i) === 150 ? beside ? Effect.asVoid(inner) : Effect.asVoid(within(fails(inner, "UnsupportedError"), 500, "the refusal")) : Effect.void),
+        Stream.runCount
+      ))
+      assert.strictEqual(rows, 4_000)
+      assert.deepStrictEqual(yield* ids(db), beside ? [2] : [])
+    })
+  },
+  ...(["COMMIT", "ROLLBACK"] as const).map((how): Case => ({
+    law: "S4",
+    title: `${how} ends the streams of its transaction that another fiber still reads: that one is told, and ${how} succeeds`,
+    needs: ["streaming"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const first = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      let rows = 0
+      const read = db.unsafe(bench.profile.sql.rows(20_000)).with({ fetchSize: 50 }).stream.pipe(
+        Stream.chunks,
+        Stream.runForEach((chunk) => {
+          rows += chunk.length
+          return Effect.zipRight(Deferred.succeed(first, undefined), Deferred.await(ended))
+        })
+      )
+      const body = Effect.gen(function*() {
+        yield* add(db, 1)
+        const fiber = yield* Effect.forkDaemon(read)
+        yield* Deferred.await(first)
+        return yield* how === "COMMIT" ? Effect.succeed(fiber) : Effect.fail(fiber)
+      })
+      const work = db.transaction(body)
+      const fiber = yield* within(how === "COMMIT" ? work : Effect.catchAll(work, (fiber) => SqlError.isSqlError(fiber) ? Effect.fail(fiber) : Effect.succeed(fiber)), 3_000, how)
+      yield* Deferred.succeed(ended, undefined)
+      yield* fails(within(Fiber.join(fiber), 3_000, "the stream's failure"), "TransactionStateError")
+      assert.strictEqual(rows, 50)
+      assert.deepStrictEqual(yield* ids(db), how === "COMMIT" ? [1] : [])
+    })
+  })),
+  {
+    law: "S4",
+    title: "a session's COMMIT ends the streams that are open there, and its next statement runs",
+    needs: ["streaming", "sessions"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* db.session
+        yield* session.begin()
+        yield* add(session, 1)
+        const cursor = yield* session.unsafe(bench.profile.sql.rows(20_000)).with({ fetchSize: 50 }).cursor
+        assert.strictEqual((yield* cursor.fetchMany(50)).length, 50)
+        yield* within(session.commit, 3_000, "COMMIT")
+        yield* fails(cursor.fetchAll, "TransactionStateError")
+        yield* add(session, 2)
+      }))
+      assert.deepStrictEqual(yield* ids(db), [1, 2])
     })
   },
   {

@@ -58,7 +58,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Pool"],
   ["Hosts"],
   // A statement's way to its connection: what a fiber holds, and running on it.
-  ["internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
+  ["internal/bounded", "internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
   ["Transaction"],
   ["Cursor"],
   ["Statement"],

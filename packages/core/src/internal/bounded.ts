@@ -1,0 +1,28 @@
+/**
+ * Bounded: a limit for work that is not interrupted with the fiber that waits for it, as COMMIT.
+ *
+ * `Effect.timeout` runs its effect in a child, and an interruption reaches the children of a fiber even where the fiber
+ * itself is masked (tried: streams that were interrupted while they closed lost their connections). Called by `Held`.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+
+/** The effect's own answer, or that of `late` after so many milliseconds; the effect is interrupted then. */
+export const bounded = <A, E>(
+  effect: Effect.Effect<A, E>,
+  milliseconds: number | undefined,
+  late: () => E
+): Effect.Effect<A, E> =>
+  milliseconds === undefined || !Number.isFinite(milliseconds) || Exit.isExit(effect) ? effect : Effect.gen(function*() {
+    const answer = yield* Deferred.make<A, E>()
+    const work = yield* Effect.forkDaemon(Effect.intoDeferred(Effect.interruptible(effect), answer))
+    const timer = yield* Effect.forkDaemon(Effect.zipRight(
+      Effect.interruptible(Effect.sleep(milliseconds)),
+      Effect.zipRight(Deferred.failSync(answer, late), Fiber.interruptFork(work))
+    ))
+    return yield* Effect.ensuring(Deferred.await(answer), Fiber.interruptFork(timer))
+  })
