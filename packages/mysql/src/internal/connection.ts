@@ -45,6 +45,7 @@ export const connect = (settings: Settings, controls: Controls): Effect.Effect<M
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities
   readonly shapes: Shapes | undefined
+  readonly isMariadb: boolean
 
   constructor(
     readonly wire: Wires.Wire,
@@ -52,9 +53,9 @@ export class Mysql implements Connection.Connection {
     private readonly control: Control,
     readonly server: Servers.Server
   ) {
-    const isMariadb = /mariadb/i.test(server.version)
-    this.capabilities = isMariadb ? { ...capabilities, returning: true } : capabilities
-    this.shapes = isMariadb ? undefined : new Shapes()
+    this.isMariadb = /mariadb/i.test(server.version)
+    this.capabilities = this.isMariadb ? { ...capabilities, returning: true } : capabilities
+    this.shapes = this.isMariadb ? undefined : new Shapes()
   }
 
   get id(): number {
@@ -147,7 +148,8 @@ export class Mysql implements Connection.Connection {
   // ---- rows ----
 
   rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
-    const text = textOf(query, this)
+    // A stream's time is its consumer's: the server would count the pauses, too.
+    const text = textOf({ ...query, timeout: undefined }, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
     const cursor = new Cursor(this.wire, {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),

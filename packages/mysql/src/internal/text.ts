@@ -14,6 +14,7 @@ import type { Charset } from "./charset.js"
 import { dialect } from "./dialect.js"
 import type * as Driver from "./driver.js"
 import { encoded } from "./encoders.js"
+import { limited } from "./limit.js"
 import type { Settings } from "./options.js"
 import type { Shapes } from "./shapes.js"
 import { encode, inline, miscounted } from "./types.js"
@@ -23,6 +24,7 @@ export interface Session {
   readonly wire: { readonly backslashes: boolean; readonly charset: Charset | undefined }
   readonly settings: Pick<Settings, "offset" | "encoders">
   readonly maxPacket: number
+  readonly isMariadb: boolean
   /** Where the server keeps the types of a prepared statement's first parameters. */
   readonly shapes: Shapes | undefined
 }
@@ -37,7 +39,7 @@ export const textOf = (query: Connection.Query, session: Session): Driver.Text |
   return textWith(params === query.params ? query : { ...query, params }, session)
 }
 
-const textWith = (query: Connection.Query, { maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
+const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
   const { backslashes } = wire
   const { offset } = settings
   const rowsAsArray = query.rowMode === "array"
@@ -47,10 +49,12 @@ const textWith = (query: Connection.Query, { maxPacket, settings, shapes, wire }
   if (refusal !== undefined) return refusal
   if (query.prepare) {
     const values = encode(query.params, query.sql, offset)
-    return values instanceof SqlError.SqlError ? values : { sql: shapes === undefined ? query.sql : shapes.of(query.sql, query.params), rowsAsArray, values }
+    if (values instanceof SqlError.SqlError) return values
+    const sql = limited(query.sql, query.timeout, isMariadb)
+    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params), rowsAsArray, values }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
-  return sql instanceof SqlError.SqlError ? sql : { sql, rowsAsArray }
+  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray }
 }
 
 // The server would store question marks.
