@@ -1,9 +1,8 @@
 /**
  * The machine: what a figure is worth nothing without. Cores, memory, load, versions.
  *
- * Called by `main` for the header.
+ * Called by `main` for the header, and by the suites for their versions.
  */
-import Driver from "better-sqlite3"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os"
@@ -12,7 +11,7 @@ import { dirname, join } from "node:path"
 const { resolve } = createRequire(import.meta.url)
 
 // A package need not export its package.json, so the folder above its entry is searched.
-const versionOf = (name: string): string => {
+export const versionOf = (name: string): string => {
   for (let folder = dirname(resolve(name)); folder !== dirname(folder); folder = dirname(folder)) {
     try {
       const found: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
@@ -24,18 +23,12 @@ const versionOf = (name: string): string => {
   return `${name} unknown`
 }
 
-const sqliteVersion = (): string => {
-  const db = new Driver(":memory:")
-  const version = db.prepare<[], string>("SELECT sqlite_version()").pluck().get()
-  db.close()
-  return `SQLite ${version}`
-}
-
-export const header = (argv: ReadonlyArray<string>): string => {
+/** The first lines of what is printed; `versions` are those of the suites that ran. */
+export const header = (argv: ReadonlyArray<string>, versions: ReadonlyArray<string>): string => {
   const model = cpus()[0]?.model.trim() ?? "unknown processor"
   return [
     `npm run bench${argv.length === 0 ? "" : ` -- ${argv.join(" ")}`}`,
     `${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${model}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, load ${loadavg()[0]!.toFixed(2)}`,
-    `Node ${process.versions.node}, ${sqliteVersion()}, ${["better-sqlite3", "effect", "@effect/sql", "@effect/sql-sqlite-node", "generic-pool"].map(versionOf).join(", ")}`
+    `Node ${process.versions.node}, ${[versionOf("effect"), versionOf("@effect/sql"), ...versions].join(", ")}`
   ].join("\n")
 }

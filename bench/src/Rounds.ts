@@ -11,26 +11,26 @@ import { runInNewContext } from "node:vm"
 setFlagsFromString("--expose-gc")
 const collectGarbage = runInNewContext("gc") as () => void
 
+/** What takes turns, by name. */
+type Contenders = { readonly [name: string]: Effect.Effect<unknown, unknown> }
+
 /** The samples of each contender, one per round. */
-export type Samples<K extends string, S> = { readonly [_ in K]: ReadonlyArray<S> }
+export type Samples<C extends Contenders> = { readonly [K in keyof C]: ReadonlyArray<Effect.Effect.Success<C[K]>> }
 
 /** Takes turns for some rounds. What is no part of a sample (a warm-up) is done before. */
-export const interleaved = <K extends string, S, E, R>(
-  rounds: number,
-  contenders: { readonly [_ in K]: Effect.Effect<S, E, R> }
-): Effect.Effect<Samples<K, S>, E, R> =>
+export const interleaved = <const C extends Contenders>(rounds: number, contenders: C): Effect.Effect<Samples<C>, Effect.Effect.Error<C[keyof C]>> =>
   Effect.gen(function*() {
-    const names = Object.keys(contenders) as Array<K>
-    const samples = Object.fromEntries(names.map((name): [K, Array<S>] => [name, []])) as Record<K, Array<S>>
+    const names = Object.keys(contenders)
+    const samples: Record<string, Array<unknown>> = Object.fromEntries(names.map((name) => [name, []]))
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < names.length; turn++) {
         const name = names[(turn + round) % names.length]!
         collectGarbage()
-        samples[name].push(yield* contenders[name])
+        samples[name]!.push(yield* contenders[name]!)
       }
     }
-    return samples
-  })
+    return samples as Samples<C>
+  }) as Effect.Effect<Samples<C>, Effect.Effect.Error<C[keyof C]>>
 
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)

@@ -1,40 +1,47 @@
 /**
- * The table: one line per measurement, in Markdown, so that it can be pasted as it is.
+ * The table of a suite: one line per measurement, in Markdown, so that it can be pasted as it is.
  *
  * It measures nothing. Called by `main`; the measurements make its lines.
  */
 import * as Rounds from "./Rounds.js"
 import type { Sample } from "./Work.js"
 
+/** Whom ours is compared with. */
+export interface Head {
+  /** The driver itself. */
+  readonly direct: string
+  /** The stock driver of Effect. */
+  readonly stock: string
+  /** A program of the database's own. */
+  readonly native?: string
+}
+
 export interface Line {
   readonly work: string
   readonly ours: string
   readonly direct: string
   readonly stock: string
+  readonly native?: string
   /** Ours divided by theirs. */
   readonly toDirect: string
   readonly toStock: string
+  readonly toNative?: string
   readonly aim: string
-}
-
-const head: Line = {
-  work: "work",
-  ours: "ours",
-  direct: "direct better-sqlite3",
-  stock: "@effect/sql-sqlite-node",
-  toDirect: "÷ direct",
-  toStock: "÷ stock",
-  aim: "aim"
 }
 
 export const none = "–"
 
-const columns = Object.keys(head) as Array<keyof Line>
-
-export const print = (lines: ReadonlyArray<Line>): string => {
-  const width = (column: keyof Line) => Math.max(...[head, ...lines].map((line) => line[column].length))
-  const row = (line: Line) => `| ${columns.map((column) => line[column].padEnd(width(column))).join(" | ")} |`
-  return [row(head), `|${columns.map((column) => "-".repeat(width(column) + 2)).join("|")}|`, ...lines.map(row)].join("\n")
+export const print = ({ direct, native, stock }: Head, lines: ReadonlyArray<Line>): string => {
+  const rows = [
+    ["work", "ours", direct, stock, ...(native === undefined ? [] : [native]), "÷ direct", "÷ stock", ...(native === undefined ? [] : ["÷ native"]), "aim"],
+    ...lines.map((line) => [
+      line.work, line.ours, line.direct, line.stock, ...(native === undefined ? [] : [line.native ?? none]),
+      line.toDirect, line.toStock, ...(native === undefined ? [] : [line.toNative ?? none]), line.aim
+    ])
+  ]
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const [head, ...rest] = rows.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`)
+  return [head, `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rest].join("\n")
 }
 
 // ---- cells ----
@@ -47,6 +54,13 @@ export const microseconds = (value: number): string => `${value.toFixed(value < 
 /** Items per second, and the CPU that one of them costs. */
 export const rate = (samples: ReadonlyArray<Sample>): string =>
   `${short(Rounds.median(samples.map((sample) => sample.rate)))}/s, ${microseconds(Rounds.median(samples.map((sample) => sample.cpu)))}`
+
+/** Items per second, where the CPU is another process's. */
+export const speed = (samples: ReadonlyArray<Sample>): string => `${short(Rounds.median(samples.map((sample) => sample.rate)))}/s`
+
+/** How much more CPU the first one takes. */
+export const costlier = (ours: ReadonlyArray<Sample>, theirs: ReadonlyArray<Sample>): number =>
+  Rounds.paired(ours, theirs, (a, b) => a.cpu / b.cpu)
 
 /** How much faster the first one is. */
 export const faster = (ours: ReadonlyArray<Sample>, theirs: ReadonlyArray<Sample>): number =>

@@ -13,16 +13,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Data from "./Data.js"
-import type { Measurement } from "./Measurement.js"
+import type { Measurement } from "../Measurement.js"
 import * as Opened from "./Opened.js"
-import * as Rounds from "./Rounds.js"
-import * as Table from "./Table.js"
-import { timed, type Work } from "./Work.js"
+import * as Rounds from "../Rounds.js"
+import * as Table from "../Table.js"
+import * as Visits from "../Visits.js"
+import { timed, type Work } from "../Work.js"
 
 const made = 100_000
-
-const sliced = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<Array<A>> =>
-  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 /** The table anew, by a handle that nobody measures. */
 const emptied = (filename: string): Effect.Effect<void> =>
@@ -39,21 +37,21 @@ const rowsPerChunk = 1_000
 // The fastest of 10, 50, 100, 500, 1,000 and 4,680 rows: the last is all that 32,766 parameters hold.
 const rowsPerStockInsert = 4_680
 
-export const bulkInsert: Measurement = {
+export const bulkInsert: Measurement<Data.Files> = {
   name: "bulk",
   run: ({ newFile, rounds, rows }) =>
     Effect.gen(function*() {
-      const all = Array.from({ length: made }, (_, i) => Data.row(i + 1))
-      const records: ReadonlyArray<Record<string, unknown>> = all.map((row) => ({ ...Data.record(row) }))
+      const all = Array.from({ length: made }, (_, i) => Visits.row(i + 1))
+      const records: ReadonlyArray<Record<string, unknown>> = all.map((row) => ({ ...Visits.record(row) }))
       const files = { ours: newFile("ours"), direct: newFile("direct"), stock: newFile("stock") }
       for (const file of Object.values(files)) yield* emptied(file)
 
       const db = yield* Opened.ours(files.ours, true)
-      const chunks = sliced(all, rowsPerChunk).map((rows) => Chunk.unsafeFromArray(rows))
+      const chunks = Visits.sliced(all, rowsPerChunk).map((rows) => Chunk.unsafeFromArray(rows))
       const ours: Work = (count) =>
         BulkSink.load(
           Stream.unfoldChunk(0, (i) => i * rowsPerChunk < count ? Option.some([chunks[i % chunks.length]!, i + 1]) : Option.none()),
-          { table: "visits", columns: Data.columns, transaction: "all" }
+          { table: "visits", columns: Visits.columns, transaction: "all" }
         ).pipe(Effect.provideService(Database.Database, db))
 
       const driver = yield* Opened.direct(files.direct)
@@ -64,7 +62,7 @@ export const bulkInsert: Measurement = {
         }))
 
       const sql = yield* Opened.stock(files.stock)
-      const parts = sliced(records, rowsPerStockInsert)
+      const parts = Visits.sliced(records, rowsPerStockInsert)
       const stock: Work = (count) =>
         sql.withTransaction(Effect.gen(function*() {
           for (let i = 0; i * rowsPerStockInsert < count; i++) yield* sql`INSERT INTO visits ${sql.insert(parts[i % parts.length]!)}`

@@ -4,26 +4,18 @@
  * The memory is the growth of the peak of a process that does nothing else (`growth`), once per contender.
  */
 import * as Effect from "effect/Effect"
-import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
-import type { Data } from "./Data.js"
-import type { Measurement } from "./Measurement.js"
+import * as Growth from "../Growth.js"
+import type { Measurement } from "../Measurement.js"
+import * as Rounds from "../Rounds.js"
+import * as Table from "../Table.js"
+import { timed } from "../Work.js"
+import type { Data, Files } from "./Data.js"
 import { type Name, readers } from "./Readers.js"
-import * as Rounds from "./Rounds.js"
-import * as Table from "./Table.js"
-import { timed } from "./Work.js"
 
 const growth = (name: Name, { filename, rows }: Data): Effect.Effect<number> =>
-  Effect.promise(async () => {
-    const program = fileURLToPath(new URL("./growth.js", import.meta.url))
-    const { stdout } = await promisify(execFile)(process.execPath, [program, name, filename, String(rows)])
-    return Number(stdout)
-  })
+  Growth.measure(new URL("./growth.js", import.meta.url), name, filename, rows)
 
-const megabytes = (bytes: number): string => `+${(bytes / 1e6).toFixed(0)} MB`
-
-export const streaming: Measurement = {
+export const streaming: Measurement<Files> = {
   name: "stream",
   run: ({ data, rounds }) =>
     Effect.gen(function*() {
@@ -60,9 +52,9 @@ export const streaming: Measurement = {
         },
         {
           work: "peak memory of that (one run each)",
-          ours: megabytes(grown.ours),
-          direct: megabytes(grown.direct),
-          stock: megabytes(grown.stock),
+          ours: Growth.megabytes(grown.ours),
+          direct: Growth.megabytes(grown.direct),
+          stock: Growth.megabytes(grown.stock),
           toDirect: Table.none,
           toStock: Table.factor(grown.ours / grown.stock),
           aim: Table.none

@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import * as EffectPool from "effect/Pool"
 import GenericPool from "generic-pool"
 import { connect } from "./FakeConnection.js"
-import type { Measurement } from "./Measurement.js"
-import * as Rounds from "./Rounds.js"
-import * as Table from "./Table.js"
-import { calibrated, fibers, type Work } from "./Work.js"
+import type { Measurement } from "../Measurement.js"
+import * as Rounds from "../Rounds.js"
+import * as Table from "../Table.js"
+import { calibrated, fibers, type Work } from "../Work.js"
 
 const borrowers = 16
 const size = 8
@@ -23,7 +23,7 @@ const loops = (item: () => Promise<void>): Work => (items) =>
     }))
   )
 
-export const borrowing: Measurement = {
+export const borrowing: Measurement<unknown> = {
   name: "pool",
   run: ({ rounds }) =>
     Effect.gen(function*() {
@@ -55,8 +55,8 @@ export const borrowing: Measurement = {
       return [{
         work: `pool: ${borrowers} fibers, ${size} connections`,
         ours: Table.rate(samples.ours),
-        direct: `${Table.rate(samples.generic)} (generic-pool)`,
-        stock: `${Table.rate(samples.effect)} (effect's Pool)`,
+        direct: Table.rate(samples.generic),
+        stock: Table.rate(samples.effect),
         toDirect: Table.factor(Table.faster(samples.ours, samples.generic)),
         toStock: Table.factor(toEffect),
         aim: Table.aim("≥ 5 × effect's Pool", toEffect >= 5)

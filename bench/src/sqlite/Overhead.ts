@@ -7,12 +7,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
-import type { Visit } from "./Data.js"
-import type { Measurement } from "./Measurement.js"
+import type { Visit } from "../Visits.js"
+import type { Files } from "./Data.js"
+import type { Measurement } from "../Measurement.js"
 import * as Opened from "./Opened.js"
-import * as Rounds from "./Rounds.js"
-import * as Table from "./Table.js"
-import { calibrated, fibers, type Work } from "./Work.js"
+import * as Rounds from "../Rounds.js"
+import * as Table from "../Table.js"
+import { calibrated, fibers, type Work } from "../Work.js"
 
 const keyOf = (i: number): number => i * 7_919 % 10_000 + 1
 
@@ -37,7 +38,7 @@ const hop = (filename: string, sql: string): Effect.Effect<Work, never, Scope.Sc
       })
   )
 
-export const overhead: Measurement = {
+export const overhead: Measurement<Files> = {
   name: "overhead",
   run: ({ data, rounds }) =>
     Effect.gen(function*() {

@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import type { Measurement } from "./Measurement.js"
+import type { Measurement } from "../Measurement.js"
+import type { Files } from "./Data.js"
 import * as Opened from "./Opened.js"
-import * as Rounds from "./Rounds.js"
-import * as Table from "./Table.js"
+import * as Rounds from "../Rounds.js"
+import * as Table from "../Table.js"
 
 const seconds = 5
 
@@ -26,7 +27,7 @@ const delayDuring = <E>(query: Effect.Effect<unknown, E>): Effect.Effect<number,
 
 const milliseconds = (value: number): string => `${value.toFixed(value < 100 ? 1 : 0)} ms`
 
-export const eventLoop: Measurement = {
+export const eventLoop: Measurement<Files> = {
   name: "eventloop",
   run: ({ newFile, rounds }) =>
     Effect.gen(function*() {

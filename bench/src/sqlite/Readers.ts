@@ -8,20 +8,13 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Visit } from "./Data.js"
+import { added, type Visit } from "../Visits.js"
 import * as Opened from "./Opened.js"
-import type { Work } from "./Work.js"
+import type { Work } from "../Work.js"
 
 export const names = ["ours", "direct", "stock"] as const
 
 export type Name = (typeof names)[number]
-
-/** Adds up one column, so that every row is looked at. */
-const add = (sum: number, rows: ReadonlyArray<Visit>): number => {
-  let total = sum
-  for (const { score } of rows) total += score
-  return total
-}
 
 const ours = (filename: string): Effect.Effect<Work, unknown, Scope.Scope> =>
   Effect.map(Opened.ours(filename, true), (db) => (rows) =>
@@ -30,7 +23,7 @@ const ours = (filename: string): Effect.Effect<Work, unknown, Scope.Scope> =>
       return db<Visit>`SELECT id, name, city, price, at, active, score FROM visits WHERE id <= ${rows}`.stream.pipe(
         Stream.runForEachChunk((chunk) =>
           Effect.sync(() => {
-            sum = add(sum, Chunk.toReadonlyArray(chunk))
+            sum = added(sum, Chunk.toReadonlyArray(chunk))
           })
         ),
         Effect.map(() => sum)
@@ -52,7 +45,7 @@ const stock = (filename: string): Effect.Effect<Work, unknown, Scope.Scope> =>
   Effect.map(Opened.stock(filename), (sql) => (rows) =>
     Effect.map(
       sql<Visit>`SELECT id, name, city, price, at, active, score FROM visits WHERE id <= ${rows}`,
-      (all) => add(0, all)
+      (all) => added(0, all)
     ))
 
 export const readers: { readonly [_ in Name]: (filename: string) => Effect.Effect<Work, unknown, Scope.Scope> } = { ours, direct, stock }

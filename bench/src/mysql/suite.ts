@@ -1,0 +1,19 @@
+/**
+ * MySQL and MariaDB, beside mysql2, @effect/sql-mysql2 and the native client.
+ *
+ * The server is that of SLUICE_MYSQL_URL; `npm run bench` starts one where it is not set.
+ */
+import { versionOf } from "../Machine.js"
+import * as Suite from "../Suite.js"
+import { bulkLoad } from "./BulkLoad.js"
+import { open } from "./Data.js"
+import { pointQuery } from "./PointQuery.js"
+import { streaming } from "./Streaming.js"
+
+export const mysql = Suite.make({
+  name: "mysql",
+  head: { direct: "raw mysql2", stock: "@effect/sql-mysql2", native: "native client" },
+  measurements: [pointQuery, streaming, bulkLoad],
+  open: ({ folder, rows }) => open(folder, rows),
+  versions: ({ version }) => [`server ${version}`, versionOf("mysql2"), versionOf("@effect/sql-mysql2")]
+})
