@@ -23,14 +23,13 @@ import { capabilities, dialect } from "./dialect.js"
 import * as Driver from "./driver.js"
 import { type About, isFatal, toSqlError } from "./errors.js"
 import * as Many from "./many.js"
-import { builderOf } from "./objects.js"
 import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
 import * as Servers from "./server.js"
-import { duplicate, fixed, readAll, readFirst, readingOf, warned } from "./result.js"
+import { duplicate, readAll, readFirst, unread, warned } from "./result.js"
 import { besideStream, endSession, endStream, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
-import { isSeveral, textOf } from "./text.js"
+import { isSeveral, type Text, textOf } from "./text.js"
 import * as Wires from "./wire.js"
 
 export type { Settings } from "./options.js"
@@ -90,7 +89,7 @@ export class Mysql implements Connection.Connection {
   }
 
   private one(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
-    return this.run(query, (parts) => readFirst(query, this.settings, parts, this.wire.hasOuts), warned)
+    return this.run(query, (parts) => readFirst(query, parts, this.wire.hasOuts), warned)
   }
 
   results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
@@ -110,7 +109,7 @@ export class Mysql implements Connection.Connection {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
       const { cancels } = this.wire
-      const send = (text: Driver.Text, prepare: boolean): void =>
+      const send = (text: Text, prepare: boolean): void =>
         this.wire.run(text, prepare, (error, parts) => {
           if (error !== undefined) {
             const plain = Wires.isUnpreparable(error) && cancels === this.wire.cancels ? textOf({ ...query, prepare: false }, this) : error
@@ -155,27 +154,17 @@ export class Mysql implements Connection.Connection {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
       prepared: query.prepare,
       failure: (error) => this.reason(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
-      shape: (fields) => {
+      unread: (unfit) => unread(unfit, query),
+      columns: (fields) => {
         const twice = query.duplicates === "error" && query.rowMode === "object" ? duplicate(fields, query) : undefined
-        if (twice !== undefined) return twice
-        const fix = Decode.fixer(fields, "array", readingOf(query, this.settings))
-        const build = query.rowMode === "object" ? builderOf(fields.map((field) => field.name)) : undefined
-        return {
-          columns: Decode.columnsOf(fields),
-          fix: (rows) => {
-            const unfit = fixed(rows, fix, query)
-            if (unfit !== undefined || build === undefined) return unfit
-            for (let i = 0; i < rows.length; i++) rows[i] = build(rows[i] as ReadonlyArray<unknown>)
-            return undefined
-          }
-        }
+        return twice ?? fields.columns
       }
     })
     // Known to the scope before it is sent: an interruption between the two would leave it open.
     return Effect.flatMap(Effect.scope, (scope) =>
       Effect.suspend(() => {
         if (!this.wire.isIdle) return Exit.fail(besideStream())
-        return Effect.zipRight(Scope.addFinalizer(scope, this.ended(cursor)), this.doubted(cursor.open({ ...text, rowsAsArray: true }), query.sql))
+        return Effect.zipRight(Scope.addFinalizer(scope, this.ended(cursor)), this.doubted(cursor.open(text), query.sql))
       }))
   }
 
@@ -197,7 +186,7 @@ export class Mysql implements Connection.Connection {
       let columns: ReadonlyArray<Connection.Column> = []
       this.wire.ask(
         (callback) =>
-          this.wire.raw.prepare({ sql: query.sql, rowsAsArray: false }, (error, statement) => {
+          this.wire.raw.prepare({ sql: query.sql, rowsAsArray: true }, (error, statement) => {
             columns = Decode.columnsOf(statement?.columns ?? [])
             callback(error)
           }),
@@ -298,7 +287,7 @@ export class Mysql implements Connection.Connection {
   }
 }
 
-const warnings: Driver.Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
+const warnings: Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
 
 // Without a transaction, a failure of one of these leaves none open; a procedure or a compound statement may.
 const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|DO|SHOW|DESCRIBE|EXPLAIN)\b/i

@@ -12,9 +12,12 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { prepareFields } from "./decode.js"
+import { prepareFields, type Reader, type Unfit } from "./decode.js"
 import type * as Driver from "./driver.js"
 import { isFatal } from "./errors.js"
+import type { Execution, Sink } from "./execution.js"
+import { Fields } from "./fields.js"
+import type { Text } from "./text.js"
 import { closedError, isWaiting, type Task, unsent, type Wire } from "./wire.js"
 
 /** Chunks that may wait. */
@@ -25,20 +28,19 @@ export interface Options {
   readonly size: number
   readonly prepared: boolean
   readonly failure: (error: Driver.DriverError) => SqlError.SqlError
-  /** Looks at the fields before the first row: the columns and what must be done to each chunk, or a refusal. */
-  readonly shape: (fields: ReadonlyArray<Driver.Field>) => Shape | SqlError.SqlError
+  readonly unread: (unfit: Unfit) => SqlError.SqlError
+  /** Looks at the fields before the first row: the columns, or a refusal. */
+  readonly columns: (fields: Fields) => ReadonlyArray<Connection.Column> | SqlError.SqlError
 }
 
-export interface Shape {
-  readonly columns: ReadonlyArray<Connection.Column>
-  readonly fix: (rows: Array<unknown>) => SqlError.SqlError | undefined
-}
-
-export class Cursor implements Task {
+export class Cursor implements Task, Sink {
   command: Driver.Command | undefined = undefined
+  private execution: Execution | undefined = undefined
   private chunk: Array<unknown> = []
   private readonly ready: Array<Array<unknown>> = []
-  private shape: Shape | undefined = undefined
+  private columns: ReadonlyArray<Connection.Column> | undefined = undefined
+  /** What makes a row of what the driver parsed. */
+  private read: Reader | undefined = undefined
   private error: SqlError.SqlError | undefined = undefined
   private isOver = false
   private isDropping = false
@@ -52,14 +54,14 @@ export class Cursor implements Task {
   constructor(private readonly wire: Wire, private readonly options: Options) {}
 
   /** Sends the query; ends when its columns are known. */
-  open(text: Driver.Text): Effect.Effect<Connection.Rows, SqlError.SqlError> {
+  open(text: Text): Effect.Effect<Connection.Rows, SqlError.SqlError> {
     return Effect.suspend(() => {
       this.wire.begin(this)
       if (this.wire.isClosed) this.fail(closedError())
       else try {
-        const { raw } = this.wire
-        this.command = this.options.prepared ? raw.execute(text) : raw.query(text)
-        this.command.on("fields", this.onFields).on("result", this.onRow).on("error", this.fail).on("end", this.onEnd)
+        if (this.options.prepared) this.command = this.execution = this.wire.execute(text, this, this.fail)
+        else this.command = this.wire.raw.query(text)
+        this.command.on("fields", (list) => this.onFields(list, text)).on("result", this.onResult).on("error", this.fail).on("end", this.onEnd)
       } catch (error) {
         this.fail(error as Driver.DriverError)
       }
@@ -68,7 +70,7 @@ export class Cursor implements Task {
   }
 
   private opened(): Effect.Effect<Connection.Rows, SqlError.SqlError> {
-    if (this.shape !== undefined) return Exit.succeed({ columns: this.shape.columns, next: this.next })
+    if (this.columns !== undefined) return Exit.succeed({ columns: this.columns, next: this.next })
     if (this.error !== undefined) return Exit.fail(this.error)
     if (this.isOver) return Exit.succeed({ columns: [], next: this.next })
     return this.wait(() => this.opened())
@@ -81,8 +83,7 @@ export class Cursor implements Task {
     const chunk = this.ready.shift() ?? this.rest()
     if (chunk !== undefined) {
       if (this.isPaused && this.ready.length === 0) this.resume()
-      const error = this.shape?.fix(chunk)
-      return error === undefined ? Exit.succeed(chunk) : Exit.fail(error)
+      return Exit.succeed(chunk)
     }
     if (this.error !== undefined) return Exit.fail(this.error)
     if (this.isOver) return Exit.succeed([])
@@ -111,24 +112,47 @@ export class Cursor implements Task {
 
   // ---- the driver's events ----
 
-  private readonly onFields = (fields: Array<Driver.Field> | undefined): void => {
-    if (fields === undefined) {
+  private onFields(list: Array<Driver.Field> | undefined, { reading }: Text): void {
+    if (list === undefined) {
       this.isHeaderNext = true
       return
     }
-    prepareFields(fields)
+    prepareFields(list)
     if (++this.sets > 1) return
-    const shape = this.options.shape(fields)
-    if ("columns" in shape) this.shape = shape
-    else {
-      this.error = shape
-      this.isDropping = true
-    }
+    const fields = new Fields(list)
+    const columns = this.options.columns(fields)
+    if (columns instanceof SqlError.SqlError) this.refuse(columns)
+    else this.columns = columns
+    if (this.execution === undefined && reading !== undefined) this.read = fields.text(reading)
     this.wake()
   }
 
-  private readonly onRow = (row: unknown): void => {
-    if (this.isHeaderNext) return this.onHeader(row as Driver.Header)
+  private readonly onResult = (result: unknown): void => {
+    if (this.isHeaderNext) return this.onHeader(result as Driver.Header)
+    try {
+      this.row(this.isDropping || this.read === undefined ? result : this.read(result as Array<unknown>))
+    } catch (error) {
+      this.unfit(error as Unfit)
+    }
+  }
+
+  unfit(error: Unfit): void {
+    if (this.isDropping || this.sets !== 1) return
+    this.refuse(this.options.unread(error))
+    this.wake()
+  }
+
+  private refuse(error: SqlError.SqlError): void {
+    this.error = error
+    this.dropRows()
+  }
+
+  private dropRows(): void {
+    this.isDropping = true
+    if (this.execution !== undefined) this.execution.isDropped = true
+  }
+
+  row(row: unknown): void {
     if (this.isDropping || this.sets !== 1) {
       this.wire.isSkipping = true
       return
@@ -183,7 +207,7 @@ export class Cursor implements Task {
 
   /** Rows are wanted no more; what is on its way is read and dropped. */
   drop(): void {
-    this.isDropping = true
+    this.dropRows()
     this.ready.length = 0
     this.chunk = []
     // Who still pulls is told: the end would look like that of the rows.

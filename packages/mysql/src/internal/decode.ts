@@ -1,29 +1,35 @@
 /**
  * Decode: what comes out of a column, and how a result's columns are described.
  *
- * The driver's compiled parser builds the rows; here only those columns are touched that need it, so that each type
- * has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL is its exact
- * text, or a BigDecimal by the setting; TIME, DATE and JSON are their exact text; DATETIME and TIMESTAMP text or Date by the setting; binary strings, BIT, geometry
- * and vectors are bytes. Called by `connection` and `cursor`.
+ * Each type has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL is
+ * its exact text, or a BigDecimal by the setting; TIME, DATE and JSON are their exact text; DATETIME and TIMESTAMP text or
+ * Date by the setting; binary strings, BIT, geometry and vectors are bytes. The driver parses the rows of the text
+ * protocol, and `binary` those of the other one; here only those columns are touched that need more. Called by `fields`,
+ * `binary`, `wire` and `connection`.
  *
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
 import * as BigDecimal from "effect/BigDecimal"
 import type { Field } from "./driver.js"
+import { builderOf } from "./objects.js"
 
-const Type = {
+/** The protocol's types of columns. */
+export const Type = {
   decimal: 0, tiny: 1, short: 2, long: 3, float: 4, double: 5, null: 6, timestamp: 7, longlong: 8, int24: 9, date: 10,
   time: 11, datetime: 12, year: 13, newdate: 14, varchar: 15, bit: 16, vector: 242, json: 245, newdecimal: 246, enum: 247,
   set: 248, tinyBlob: 249, mediumBlob: 250, longBlob: 251, blob: 252, varString: 253, string: 254, geometry: 255
 } as const
 
-const Flag = { notNull: 1, unsigned: 32, binary: 128, enum: 256, set: 2048 } as const
+/** Bits of a column's flags. */
+export const Flag = { notNull: 1, unsigned: 32, binary: 128, enum: 256, set: 2048 } as const
 
-const binary = 63
+/** The character set of what is no text. */
+export const binary = 63
 
 /** How columns are read. */
 export interface Reading {
+  readonly rowMode: "object" | "array"
   readonly bigints: boolean
   readonly dates: "string" | "date"
   readonly decimals: "string" | "BigDecimal"
@@ -31,7 +37,6 @@ export interface Reading {
   readonly decoders: Decoders | undefined
   /** Minutes from UTC of the session's wall clock. */
   readonly offset: number
-  readonly prepared: boolean
 }
 
 /** Decoders by the types' names; each is for the values of its type alone. */
@@ -43,6 +48,9 @@ export class Unfit extends Error {
     super(message, { cause })
   }
 }
+
+/** An integer that a number would round. */
+export const beyond = (column: string): Unfit => new Unfit(column, `column "${column}" holds an integer beyond 2^53 - 1: ask for integers as "bigint"`)
 
 type Fix = (value: unknown) => unknown
 
@@ -56,32 +64,43 @@ export const prepareFields = (fields: Array<Field> | undefined): void => {
   }
 }
 
-/** What must be done to each row; `undefined` where nothing must. */
-export const fixer = (fields: ReadonlyArray<Field>, rowMode: "object" | "array", reading: Reading): ((row: unknown) => void) | undefined => {
-  const fixes = new Map<string | number, Fix>()
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i]!
-    const key = rowMode === "array" ? i : field.name
-    const fix = fixOf(field, reading)
-    // Of two columns of one name the last one is in the row.
-    if (fix === undefined) fixes.delete(key)
-    else fixes.set(key, fix)
-  }
-  if (fixes.size === 0) return undefined
-  const all = [...fixes]
-  return (row) => {
-    const cells = row as Record<string | number, unknown>
-    for (const [key, fix] of all) {
-      const value = cells[key]
-      if (value !== null) cells[key] = fix(value)
-    }
+/** Makes of a row, which is a list, what the user gets. */
+export type Reader = (row: Array<unknown>) => unknown
+
+/** Makes of each list a row, in its place; ends at the first value that cannot be read. */
+export const decode = (rows: Array<unknown>, read: Reader): Unfit | undefined => {
+  try {
+    for (let i = 0; i < rows.length; i++) rows[i] = read(rows[i] as Array<unknown>)
+    return undefined
+  } catch (error) {
+    return error as Unfit
   }
 }
 
-const fixOf = (field: Field, reading: Reading): Fix | undefined => {
+const same: Reader = (row) => row
+
+/** What reading a row takes where the driver has parsed it, which it does in the text protocol. */
+export const readerOf = (fields: ReadonlyArray<Field>, reading: Reading): Reader => {
+  const fixes = fields.flatMap((field, i): ReadonlyArray<readonly [number, Fix]> => {
+    const fix = fixOf(field, reading, false)
+    return fix === undefined ? [] : [[i, fix]]
+  })
+  const build = reading.rowMode === "object" ? builderOf(fields.map(({ name }) => name)) : same
+  return fixes.length === 0 ? build : (row) => {
+    for (let i = 0; i < fixes.length; i++) {
+      const [at, fix] = fixes[i]!
+      const value = row[at]
+      if (value !== null) row[at] = fix(value)
+    }
+    return build(row)
+  }
+}
+
+/** What a value needs after its parser; `isBinary`: the parser is that of `binary`. */
+export const fixOf = (field: Field, reading: Reading, isBinary: boolean): Fix | undefined => {
   const decoder = decoderOf(field, reading)
-  if (decoder === undefined) return plainFixOf(field, reading)
-  const fix = plainFixOf(field, exactly(reading))
+  if (decoder === undefined) return plainFixOf(field, reading, isBinary)
+  const fix = plainFixOf(field, exactly(reading), isBinary)
   return (value) => {
     const exact = fix === undefined ? value : fix(value)
     try {
@@ -103,21 +122,22 @@ export const decoderOf = (field: Field, { decoders }: Reading): ((value: never) 
   return decoders[type] ?? decoders[type.replace(/ UNSIGNED$/, "")]
 }
 
-const plainFixOf = (field: Field, reading: Reading): Fix | undefined => {
+const plainFixOf = (field: Field, reading: Reading, isBinary: boolean): Fix | undefined => {
   const { name } = field
   switch (field.columnType) {
     case Type.longlong:
+      if (isBinary) return undefined
       if (reading.bigints) return (value) => BigInt(value as number | string)
       // The driver answers with a text where a number would be rounded.
       return (value) => {
         if (typeof value === "number") return value
-        throw new Unfit(name, `column "${name}" holds an integer beyond 2^53 - 1: ask for integers as "bigint"`)
+        throw beyond(name)
       }
     case Type.decimal:
     case Type.newdecimal:
       return reading.decimals === "BigDecimal" ? (value) => BigDecimal.unsafeFromString(value as string) : undefined
     case Type.float:
-      return reading.prepared ? shortest : undefined
+      return isBinary ? shortest : undefined
     case Type.time:
       return field.decimals > 0 && field.decimals <= 6 ? (value) => fraction(value as string, field.decimals) : undefined
     case Type.datetime:
@@ -195,7 +215,7 @@ const texts: Readonly<Record<number, readonly [text: string, bytes: string]>> = 
   [Type.blob]: ["TEXT", "BLOB"]
 }
 
-/** The columns of a result. */
+/** A description of columns. */
 export const columnsOf = (fields: ReadonlyArray<Field>): ReadonlyArray<Connection.Column> =>
   fields.map((field) => {
     const isDecimal = field.type === Type.newdecimal || field.type === Type.decimal

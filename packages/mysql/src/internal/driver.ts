@@ -8,6 +8,7 @@
  */
 import mysql2 from "mysql2"
 import { isIP } from "node:net"
+import { Decimal, isInteger, type Packet as OwnPacket, type Value } from "./packet.js"
 
 /** A column's definition, as the protocol sends it. */
 export interface Field {
@@ -19,6 +20,9 @@ export interface Field {
   readonly columnLength: number
   /** As the server said it; `columnType` is what the parser is chosen by. */
   readonly type: number
+  readonly encoding: string
+  /** `json` where MariaDB says so. */
+  readonly extendedFormat: string | undefined
   characterSet: number
   columnType: number
 }
@@ -57,7 +61,7 @@ export interface Command {
   readonly _connection: unknown
   /** Of a prepared statement, once it is prepared. */
   readonly statement?: unknown
-  start: () => null
+  start(packet: Packet | undefined, connection: Raw): Step | null
   /** Reads a row out of its packet. */
   _rowParser: { readonly next: () => unknown } | null
   on(event: "fields", listener: (fields: Array<Field> | undefined) => void): this
@@ -67,18 +71,28 @@ export interface Command {
 }
 
 export interface Statement {
+  readonly id: number
   readonly columns: ReadonlyArray<Field>
+  close: () => Command
 }
 
 export interface Text {
   readonly sql: string
-  readonly rowsAsArray: boolean
+  /** Records are made by `decode`: the driver's begin empty and grow. */
+  readonly rowsAsArray: true
   readonly values?: ReadonlyArray<unknown>
 }
 
-interface Packet {
+/** A packet that is read, from its offset on. */
+export interface Packet {
   readonly buffer: Buffer
-  readonly offset: number
+  readonly start: number
+  offset: number
+  readonly end: number
+  readonly clone: () => Packet
+  readonly readTimeString: () => string
+  readonly readLengthCodedString: (encoding: string) => string
+  readonly readLengthCodedBuffer: () => Buffer
   readonly isEOF: () => boolean
   readonly eofStatusFlags: () => number
   readonly eofWarningCount: () => number
@@ -90,12 +104,19 @@ interface Packet {
 export interface Raw {
   readonly threadId: number
   readonly stream: import("node:net").Socket
+  readonly config: { readonly charsetNumber: number; readonly clientFlags: number }
+  readonly serverCapabilityFlags: number
+  readonly constructor: { readonly statementKey: (text: Text) => string }
+  /** Prepared statements, the one last used last. */
+  readonly _statements: { readonly get: (key: string) => Statement | undefined }
   handlePacket: (packet: Packet | undefined) => void
   _bumpSequenceId: (packets: number) => void
   on(event: "error", listener: (error: DriverError) => void): this
   connect(callback: (error: DriverError | null, handshake?: { readonly statusFlags: number }) => void): void
   query(text: Text, callback?: Callback): Command
-  execute(text: Text, callback?: Callback): Command
+  protocolError(message: string): null
+  addCommand(command: Command): void
+  writePacket(packet: OwnPacket): void
   prepare(text: Text, callback: (error: DriverError | null, statement?: Statement) => void): Command
   ping(callback: (error: DriverError | null) => void): void
   reset(callback: (error: DriverError | null) => void): void
@@ -112,15 +133,70 @@ export const open = (options: mysql2.ConnectionOptions): Raw => {
   return raw
 }
 
-/** A parameter that the server gets as a 64-bit integer; the driver would send a double, or a text. */
-export const integer = (value: number | bigint, unsigned: boolean): unknown => {
-  const { BIGINT } = (mysql2 as unknown as { TypedParameter: { BIGINT: ((v: unknown) => unknown) & { unsigned: (v: unknown) => unknown } } }).TypedParameter
-  return unsigned ? BIGINT.unsigned(value) : BIGINT(value)
+// ---- executions ----
+
+/** What a command does with the next packet. */
+export type Step = (packet: Packet, connection: Raw) => Step | null
+
+/** The driver's command that executes a prepared statement. */
+interface Execute extends Command {
+  statement: Statement | undefined
+  parameters: ReadonlyArray<unknown>
+  _connection: Raw | null
+  _fieldCount: number
+  _receivedFieldsCount: number
+  _resultIndex: number
+  _fields: Array<Array<Field>>
+  _currentRows: Array<unknown>
+  readField(packet: Packet, connection: Raw): Step | null
+  fieldsEOF(packet: Packet, connection: Raw): Step | null
+  readonly resultsetHeader: Step
+  row(packet: Packet, connection: Raw): Step | null
+  emit(event: "fields", fields: ReadonlyArray<Field>): void
 }
 
-/** A parameter that the server gets as a DECIMAL: beside a text it would compare as a double. */
-export const decimal = (text: string): unknown =>
-  (mysql2 as unknown as { TypedParameter: { NEWDECIMAL: (v: unknown) => unknown } }).TypedParameter.NEWDECIMAL(text)
+type MakeExecute = new(options: { readonly sql: string; readonly values: ReadonlyArray<unknown> | undefined; readonly rowsAsArray: true }, callback?: Callback) => Execute
+
+const internals = mysql2 as unknown as {
+  readonly CharsetToEncoding: ReadonlyArray<string>
+  readonly Connection: { readonly prototype: { readonly execute: Function } }
+  readonly TypedParameter: {
+    readonly BIGINT: ((value: unknown) => unknown) & { readonly unsigned: (value: unknown) => unknown }
+    readonly NEWDECIMAL: (value: unknown) => unknown
+  }
+}
+
+/** The driver's class of executions. It exports it nowhere, so that one is made, for a connection that is none. */
+export const Execute: MakeExecute = (internals.Connection.prototype.execute.call(
+  { config: {}, addCommand: () => {}, _resolveNamedPlaceholders: () => {} },
+  { sql: "", values: [] },
+  () => {}
+) as { readonly constructor: MakeExecute }).constructor
+
+/** Whether texts are sent as UTF-8. */
+export const isUtf8 = (raw: Raw): boolean => internals.CharsetToEncoding[raw.config.charsetNumber] === "utf8"
+
+const queryAttributes = 0x08000000
+
+/** Whether an execution carries attributes: MySQL from 8.0.23 on. */
+export const hasAttributes = (raw: Raw): boolean => (raw.config.clientFlags & raw.serverCapabilityFlags & queryAttributes) !== 0
+
+/** A value as the driver's own packet takes it: a whole number would go in as a double. */
+export const typed = (value: Value): unknown => {
+  const { BIGINT, NEWDECIMAL } = internals.TypedParameter
+  if (typeof value === "number") return isInteger(value) ? BIGINT(value) : value
+  if (value instanceof Decimal) return NEWDECIMAL(value.text)
+  return typeof value !== "bigint" ? value : value > 2n ** 63n - 1n ? BIGINT.unsigned(value) : BIGINT(value)
+}
+
+/** A packet that stays as it is when the next one is read. */
+export const copied = (packet: Packet): Packet =>
+  Object.assign(packet.clone(), {
+    buffer: Buffer.from(packet.buffer.subarray(packet.start, packet.end)),
+    start: 0,
+    offset: packet.offset - packet.start,
+    end: packet.end - packet.start
+  })
 
 /** Bits of the status that every answer of the server carries. */
 export const Status = { inTransaction: 1, autocommit: 2, moreResults: 8, noBackslashEscapes: 512, outParameters: 4096 } as const

@@ -1,13 +1,13 @@
 /**
- * Objects: rows of a stream as records, made of the driver's arrays by a literal that is compiled per shape.
+ * Objects: rows as records, made of the driver's arrays by a literal that is compiled per shape.
  *
  * The driver's own records begin empty and have room for four columns: those of one column weigh twice as much, which a
- * stream of many rows shows. Called by `connection`.
+ * stream of many rows shows. Called by `decode`; `binary` writes its own literal.
  *
  * @internal
  */
 
-type Build = (row: ReadonlyArray<unknown>) => unknown
+export type Build = (row: ReadonlyArray<unknown>) => unknown
 
 const compiled = new Map<string, Build>()
 
@@ -24,13 +24,15 @@ export const builderOf = (names: ReadonlyArray<string>): Build => {
 
 // `undefined` where code generation from strings is disallowed.
 const compile = (names: ReadonlyArray<string>): Build | undefined => {
-  // A plain key __proto__ would set the prototype; a computed one is a property like any other.
-  const fields = names.map((name, i) => `${name === "__proto__" ? "[\"__proto__\"]" : JSON.stringify(name)}:a[${i}]`)
+  const fields = names.map((name, i) => `${propertyOf(name)}:a[${i}]`)
   try {
     return new Function("a", `return {${fields.join(",")}}`) as Build
   } catch {
     return undefined
   }
 }
+
+/** A key in a literal's text. A plain `__proto__` would set the prototype; a computed one is a property like any other. */
+export const propertyOf = (name: string): string => name === "__proto__" ? "[\"__proto__\"]" : JSON.stringify(name)
 
 const loop = (names: ReadonlyArray<string>): Build => (row) => Object.fromEntries(names.map((name, i) => [name, row[i]]))

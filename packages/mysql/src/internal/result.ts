@@ -7,8 +7,9 @@
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import * as Decode from "./decode.js"
-import type { Field, Header } from "./driver.js"
+import type { Unfit } from "./decode.js"
+import type { Header } from "./driver.js"
+import type { Fields } from "./fields.js"
 import type { Settings } from "./options.js"
 import { isSeveral } from "./text.js"
 import type { Part } from "./wire.js"
@@ -18,15 +19,14 @@ const none: ReadonlyArray<never> = []
 /** What a statement answered: its first rows, or what it changed, and a procedure's out parameters. */
 export const readFirst = (
   query: Connection.Query,
-  settings: Settings,
   parts: ReadonlyArray<Part>,
   hasOuts: boolean
 ): Connection.Result | SqlError.SqlError => {
   const last = parts[parts.length - 1]
-  if (!hasOuts) return read(query, settings, parts.find((one) => one.header === undefined) ?? last, last?.header)
+  if (!hasOuts) return read(query, parts.find((one) => one.header === undefined) ?? last, last?.header)
   const { outs, sets } = divided(parts)
-  const result = read(query, settings, sets[0], last?.header)
-  return result instanceof SqlError.SqlError ? result : withOuts(query, settings, result, outs)
+  const result = read(query, sets[0], last?.header)
+  return result instanceof SqlError.SqlError ? result : withOuts(query, result, outs)
 }
 
 /** Every result set of a statement. A procedure's out parameters, and what it changed, are with the last one. */
@@ -40,13 +40,13 @@ export const readAll = (
   const { header, outs, sets } = settings.multipleStatements && isSeveral(query.sql) ? { header: undefined, outs: undefined, sets: parts } : divided(parts, hasOuts)
   const out: Array<Connection.Result> = []
   for (const part of sets) {
-    const result = read(query, settings, part, part.header)
+    const result = read(query, part, part.header)
     if (result instanceof SqlError.SqlError) return result
     out.push(result)
   }
   const last = out[out.length - 1]
   if (last === undefined || header === undefined) return out
-  const whole = outs === undefined ? last : withOuts(query, settings, last, outs)
+  const whole = outs === undefined ? last : withOuts(query, last, outs)
   return whole instanceof SqlError.SqlError ? whole : [...out.slice(0, -1), { ...whole, columns: whole.columns, rowsAffected: Number(header.affectedRows) }]
 }
 
@@ -66,14 +66,13 @@ const divided = (parts: ReadonlyArray<Part>, hasOuts = true): Divided => {
 
 const withOuts = (
   query: Connection.Query,
-  settings: Settings,
   result: Connection.Result,
   outs: Part | undefined
 ): Connection.Result | SqlError.SqlError => {
-  const found = read(query, settings, outs, undefined)
+  const found = read(query, outs, undefined)
   if (found instanceof SqlError.SqlError) return found
   const row = found.rows[0]
-  const names = outs?.fields.map((field) => field.name) ?? []
+  const names = outs?.fields?.list.map((field) => field.name) ?? []
   const outParameters = Array.isArray(row) ? Object.fromEntries(names.map((name, i) => [name, row[i]])) : row as Record<string, unknown> | undefined
   return { ...result, columns: result.columns, outParameters }
 }
@@ -81,56 +80,36 @@ const withOuts = (
 /** The result of a part of an answer; the header is that of the whole. */
 const read = (
   query: Connection.Query,
-  settings: Settings,
   part: Part | undefined,
   header: Header | undefined
 ): Connection.Result | SqlError.SqlError => {
-  const rows = part?.rows ?? none
-  const fields = part?.fields ?? none
+  if (part === undefined || part.fields === undefined) return answer(none, undefined, header)
+  const { fields, rows, unfit } = part
   if (query.duplicates === "error" && query.rowMode === "object") {
     const twice = duplicate(fields, query)
     if (twice !== undefined) return twice
   }
-  const unfit = fields.length === 0 ? undefined : fixed(rows, Decode.fixer(fields, query.rowMode, readingOf(query, settings)), query)
-  return unfit ?? answer(rows, fields, header)
+  return unfit === undefined ? answer(rows, fields, header) : unread(unfit, query)
 }
 
-/** How the rows of a query are read. */
-export const readingOf = (query: Connection.Query, { bigints, dates, decimals, decoders, offset }: Settings): Decode.Reading =>
-  ({ bigints: query.integers === undefined ? bigints : query.integers === "bigint", dates, decimals, decoders, offset, prepared: query.prepare })
-
-/** Does to each row what its columns need, or says which value cannot be read. */
-export const fixed = (
-  rows: ReadonlyArray<unknown>,
-  fix: ((row: unknown) => void) | undefined,
-  query: Connection.Query
-): SqlError.SqlError | undefined => {
-  if (fix === undefined) return undefined
-  try {
-    for (let i = 0; i < rows.length; i++) fix(rows[i])
-    return undefined
-  } catch (error) {
-    const { column, message } = error as Decode.Unfit
-    return SqlError.make(new Reason.DataError({
-      message, column, operation: "decode", statement: query.sql, outcome: query.readOnly ? "not-applied" : "applied", cause: error
-    }))
-  }
+/** A value that could not be read, as a DataError. */
+export const unread = (unfit: Unfit, query: Connection.Query): SqlError.SqlError => {
+  const { column, message } = unfit
+  const outcome = query.readOnly ? "not-applied" : "applied"
+  return SqlError.make(new Reason.DataError({ message, column, operation: "decode", statement: query.sql, outcome, cause: unfit }))
 }
 
 // Core copies it, so that everything is a property of its own.
-const answer = (rows: ReadonlyArray<unknown>, fields: ReadonlyArray<Field>, header: Header | undefined): Connection.Result => {
-  let described: ReadonlyArray<Connection.Column> | undefined
-  return {
-    rows,
-    get columns() {
-      return described ??= fields.length === 0 ? none : Decode.columnsOf(fields)
-    },
-    rowsAffected: fields.length > 0 || header === undefined ? 0 : Number(header.affectedRows),
-    lastInsertId: idOf(header?.insertId ?? 0),
-    messages: none,
-    outParameters: undefined
-  }
-}
+const answer = (rows: ReadonlyArray<unknown>, fields: Fields | undefined, header: Header | undefined): Connection.Result => ({
+  rows,
+  get columns() {
+    return fields === undefined ? none : fields.columns
+  },
+  rowsAffected: fields !== undefined || header === undefined ? 0 : Number(header.affectedRows),
+  lastInsertId: idOf(header?.insertId ?? 0),
+  messages: none,
+  outParameters: undefined
+})
 
 // Beyond 2^53 the driver has it as a text, and as if it were signed.
 const idOf = (id: number | string): number | bigint | undefined =>
@@ -147,20 +126,12 @@ export const warned = (result: Connection.Result, rows: ReadonlyArray<unknown>):
 })
 
 /** A ResultError where two columns have one name. */
-export const duplicate = (fields: ReadonlyArray<Field>, query: Connection.Query): SqlError.SqlError | undefined => {
-  const seen = new Set<string>()
-  for (const { name } of fields) {
-    if (seen.has(name)) {
-      return SqlError.make(new Reason.ResultError({
-        message: `two columns are named "${name}", and a row can hold one: give them names, or read arrays`,
-        expected: "columns of different names",
-        found: 0,
-        column: name,
-        statement: query.sql,
-        outcome: query.readOnly ? "not-applied" : "applied"
-      }))
-    }
-    seen.add(name)
-  }
-  return undefined
-}
+export const duplicate = ({ duplicate }: Fields, query: Connection.Query): SqlError.SqlError | undefined =>
+  duplicate === undefined ? undefined : SqlError.make(new Reason.ResultError({
+    message: `two columns are named "${duplicate}", and a row can hold one: give them names, or read arrays`,
+    expected: "columns of different names",
+    found: 0,
+    column: duplicate,
+    statement: query.sql,
+    outcome: query.readOnly ? "not-applied" : "applied"
+  }))

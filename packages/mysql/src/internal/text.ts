@@ -11,18 +11,27 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as SqlScript from "@sluice/core/SqlScript"
 import type { Charset } from "./charset.js"
+import type { Reading } from "./decode.js"
 import { dialect } from "./dialect.js"
 import type * as Driver from "./driver.js"
 import { encoded } from "./encoders.js"
 import { limited } from "./limit.js"
 import type { Settings } from "./options.js"
+import type { Value } from "./packet.js"
 import type { Shapes } from "./shapes.js"
 import { encode, inline, miscounted } from "./types.js"
+
+/** A text as it is sent. */
+export interface Text extends Driver.Text {
+  readonly values?: ReadonlyArray<Value>
+  /** How its rows are read. */
+  readonly reading?: Reading
+}
 
 /** What a text depends on beside its query. */
 export interface Session {
   readonly wire: { readonly backslashes: boolean; readonly charset: Charset | undefined }
-  readonly settings: Pick<Settings, "offset" | "encoders">
+  readonly settings: Pick<Settings, "bigints" | "dates" | "decimals" | "decoders" | "encoders" | "offset">
   readonly maxPacket: number
   readonly isMariadb: boolean
   /** Where the server keeps the types of a prepared statement's first parameters. */
@@ -33,16 +42,16 @@ export interface Session {
 export const isSeveral = (sql: string): boolean => sql.includes(";") && SqlScript.split(sql, dialect.lexicon).length > 1
 
 /** What is sent of a query. */
-export const textOf = (query: Connection.Query, session: Session): Driver.Text | SqlError.SqlError => {
+export const textOf = (query: Connection.Query, session: Session): Text | SqlError.SqlError => {
   const params = encoded(query.params, session.settings.encoders, query.sql)
   if (params instanceof SqlError.SqlError) return params
   return textWith(params === query.params ? query : { ...query, params }, session)
 }
 
-const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, shapes, wire }: Session): Driver.Text | SqlError.SqlError => {
+const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, shapes, wire }: Session): Text | SqlError.SqlError => {
   const { backslashes } = wire
   const { offset } = settings
-  const rowsAsArray = query.rowMode === "array"
+  const reading = readingOf(query, settings)
   const foreign = wire.charset?.foreign
   const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket)
     ?? (foreign === undefined ? undefined : misplaced(query, foreign, wire.charset?.name))
@@ -51,11 +60,14 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
     const values = encode(query.params, query.sql, offset)
     if (values instanceof SqlError.SqlError) return values
     const sql = limited(query.sql, query.timeout, isMariadb)
-    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params), rowsAsArray, values }
+    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params), rowsAsArray: true, values, reading }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
-  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray }
+  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray: true, reading }
 }
+
+const readingOf = ({ integers, rowMode }: Connection.Query, { bigints, dates, decimals, decoders, offset }: Session["settings"]): Reading =>
+  ({ rowMode, bigints: integers === undefined ? bigints : integers === "bigint", dates, decimals, decoders, offset })
 
 // The server would store question marks.
 const misplaced = ({ params, sql }: Connection.Query, foreign: RegExp, charset: string | undefined): SqlError.SqlError | undefined => {

@@ -14,11 +14,10 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as BigDecimal from "effect/BigDecimal"
 import * as SqlScript from "@sluice/core/SqlScript"
 import { dialect } from "./dialect.js"
-import * as Driver from "./driver.js"
+import { Decimal, type Value } from "./packet.js"
 
 const least = -(2n ** 63n)
 const most = 2n ** 64n - 1n
-const signed = 2n ** 63n - 1n
 
 /** Encodes parameters for the driver, or names the first that does not fit. `row` is said where there are many. */
 export const encode = (
@@ -26,8 +25,8 @@ export const encode = (
   statement: string,
   offset: number,
   row?: number
-): Array<unknown> | SqlError.SqlError => {
-  const out = new Array<unknown>(params.length)
+): Array<Value> | SqlError.SqlError => {
+  const out = new Array<Value>(params.length)
   for (let i = 0; i < params.length; i++) {
     const value = encodeOne(params[i], offset)
     if (value === undefined) return refuse(params[i], row === undefined ? `parameter ${i + 1}` : `row ${row}, value ${i + 1}`, statement)
@@ -36,17 +35,16 @@ export const encode = (
   return out
 }
 
-const encodeOne = (value: unknown, offset: number): unknown => {
+const encodeOne = (value: unknown, offset: number): Value | undefined => {
   switch (typeof value) {
     case "string":
       return value.isWellFormed() ? value : undefined
     case "number":
-      if (Number.isSafeInteger(value)) return Object.is(value, -0) ? value : Driver.integer(value, false)
       return Number.isFinite(value) ? value : undefined
     case "bigint":
-      return value < least || value > most ? undefined : Driver.integer(value, value > signed)
+      return value < least || value > most ? undefined : value
     case "boolean":
-      return Driver.integer(value ? 1 : 0, false)
+      return value ? 1 : 0
     case "undefined":
       return null
     default:
@@ -118,9 +116,9 @@ const decimalOf = (decimal: unknown): string | undefined => {
   return digits.length > mostDigits ? undefined : `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
-const decimalParameter = (value: unknown): unknown => {
+const decimalParameter = (value: unknown): Decimal | undefined => {
   const text = decimalOf(value)
-  return text === undefined ? undefined : Driver.decimal(text)
+  return text === undefined ? undefined : new Decimal(text)
 }
 
 /** A DataError that says why a value does not fit, without the value. */
@@ -139,14 +137,15 @@ const why = (value: unknown): string => {
 
 // ---- texts ----
 
-const caches = { true: new Map<string, ReadonlyArray<string> | undefined>(), false: new Map<string, ReadonlyArray<string> | undefined>() }
+const escaped = new Map<string, ReadonlyArray<string> | undefined>()
+const unescaped = new Map<string, ReadonlyArray<string> | undefined>()
 
 /**
  * A text cut at its placeholders; `undefined` where only the server can tell them: in a comment that it executes.
  * Kept by text: a point query does not read its text twice.
  */
 export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
-  const cache = caches[`${backslashes}`]
+  const cache = backslashes ? escaped : unescaped
   const known = cache.get(sql)
   if (known !== undefined || cache.has(sql)) return known
   if (cache.size >= 1_000) cache.clear()

@@ -9,18 +9,24 @@
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { prepareFields } from "./decode.js"
+import { decode, prepareFields, type Reading, type Unfit } from "./decode.js"
 import * as Driver from "./driver.js"
 import { isFatal, toSqlError } from "./errors.js"
 import type { Charset } from "./charset.js"
+import { Execution, type Sink } from "./execution.js"
+import { Fields } from "./fields.js"
 import { login } from "./login.js"
 import type { Settings } from "./options.js"
 import { refusedSetting } from "./session.js"
+import { Statements } from "./statements.js"
+import type { Text } from "./text.js"
 
 /** A result set of an answer: rows with their fields, or the header of a statement without rows. */
 export interface Part {
   readonly rows: ReadonlyArray<unknown>
-  readonly fields: ReadonlyArray<Driver.Field>
+  readonly fields: Fields | undefined
+  /** The first value that could not be read. */
+  readonly unfit: Unfit | undefined
   readonly header: Driver.Header | undefined
 }
 
@@ -35,6 +41,8 @@ export interface Task {
 }
 
 const none: ReadonlyArray<Part> = []
+
+const lists: Reading = { rowMode: "array", bigints: false, dates: "string", decimals: "string", decoders: undefined, offset: 0 }
 
 export class Wire {
   /** The status of the last answer: bits of `Driver.Status`. */
@@ -52,11 +60,13 @@ export class Wire {
   isSkipping = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
+  private readonly statements: Statements
   private readonly tasks = new Set<Task>()
   private waiting: (() => void) | undefined = undefined
   private closing: (() => void) | undefined = undefined
 
   constructor(readonly raw: Driver.Raw) {
+    this.statements = new Statements(raw)
     const handle = raw.handlePacket
     // The driver keeps the status of a header, and drops that of the EOF after rows.
     raw.handlePacket = function(packet) {
@@ -114,13 +124,13 @@ export class Wire {
     waiting?.()
   }
 
-  /** Runs a statement and gathers its whole answer. */
-  run(text: Driver.Text, prepared: boolean, done: Done): void {
+  /** Runs a statement and gathers its whole answer. Without a reading its rows are the driver's lists. */
+  run(text: Text, prepared: boolean, done: Done): void {
     const task: Task = { fail: (error) => answer(error) }
     const answer: Driver.Callback = (error, rows, fields) => {
       if (!this.finish(task)) return
       if (error === null) {
-        const parts = partsOf(rows, fields)
+        const parts = partsOf(text, rows, fields, execution)
         const header = parts[parts.length - 1]?.header
         if (header !== undefined) {
           this.status = header.serverStatus
@@ -134,11 +144,24 @@ export class Wire {
       }
       this.settleIdle()
     }
+    let execution: Execution | undefined
     this.begin(task)
     this.start(answer, () => {
-      task.command = prepared ? this.raw.execute(text, answer) : this.raw.query(text, answer)
-      task.command.on("fields", prepareFields)
+      if (!prepared) task.command = this.raw.query(text, answer).on("fields", prepareFields)
+      else task.command = execution = this.execute(text, answer, answer)
     })
+  }
+
+  /** Executes a text that is prepared first where it is not yet. */
+  execute(text: Text, to: Driver.Callback | Sink, failed: (error: Driver.DriverError) => void): Execution {
+    const execution = new Execution(text, text.reading ?? lists, to)
+    const known = this.statements.get(text.sql)
+    if (known !== undefined) this.raw.addCommand(execution.of(known))
+    else this.statements.prepare(text.sql, (error, prepared) => {
+      if (prepared === undefined) failed(error ?? closedError())
+      else this.raw.addCommand(execution.of(prepared))
+    })
+    return execution
   }
 
   /** Begins a command that is no statement: a ping, a reset. */
@@ -235,7 +258,7 @@ export class Wire {
     return Effect.async((resume) =>
       this.run({ sql, rowsAsArray: true }, false, (error, parts) =>
         resume(error === undefined
-          ? Exit.succeed(parts[0] ?? { rows: [], fields: [], header: undefined })
+          ? Exit.succeed(parts[0] ?? { rows: [], fields: undefined, header: undefined, unfit: undefined })
           : Exit.fail(toSqlError(error, { operation, statement: sql, harmless: error.code === closedCode }))))
     )
   }
@@ -258,7 +281,8 @@ const skipping = { next: (): undefined => undefined }
 
 /** Rows of a command go by unread from now on. */
 const skipRows = (command: Driver.Command | undefined): void => {
-  if (command !== undefined && command._rowParser !== null) command._rowParser = skipping
+  if (command instanceof Execution) command.isDropped = true
+  else if (command !== undefined && command._rowParser !== null) command._rowParser = skipping
 }
 
 /** Whether the statement was not sent. Where its writing failed, its last byte never left, and the server runs no part of it. */
@@ -283,18 +307,27 @@ const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was
   errno: 1317, sqlState: "70100", sqlMessage: "the statement was withdrawn before it was sent"
 })
 
-const partsOf = (rows: Driver.Answered | undefined, fields: Driver.Fields): ReadonlyArray<Part> => {
+const partsOf = (
+  { reading }: Text,
+  rows: Driver.Answered | undefined,
+  fields: Driver.Fields,
+  execution: Execution | undefined
+): ReadonlyArray<Part> => {
   if (rows === undefined) return none
-  if (fields === undefined) return [{ rows: [], fields: [], header: rows as Driver.Header }]
-  const first = fields[0]
-  if (first !== undefined && !Array.isArray(first)) return [{ rows: rows as ReadonlyArray<unknown>, fields: fields as ReadonlyArray<Driver.Field>, header: undefined }]
-  return (fields as ReadonlyArray<ReadonlyArray<Driver.Field> | undefined>).map((own, i) => {
-    const part = (rows as ReadonlyArray<unknown>)[i]
-    return own === undefined
-      ? { rows: [], fields: [], header: part as Driver.Header }
-      : { rows: part as ReadonlyArray<unknown>, fields: own, header: undefined }
-  })
+  const part = (rows: Driver.Answered, list: ReadonlyArray<Driver.Field> | undefined, i: number, known?: Fields): Part => {
+    if (list === undefined) return { rows: [], fields: undefined, header: rows as Driver.Header, unfit: undefined }
+    const own = known ?? new Fields(list)
+    // An execution has read its rows already.
+    const unfit = execution !== undefined ? execution.unfits[i] : reading === undefined ? undefined : decode(rows as Array<unknown>, own.text(reading))
+    return { rows: rows as ReadonlyArray<unknown>, fields: own, header: undefined, unfit }
+  }
+  return fields === undefined || !isNested(fields)
+    ? [part(rows, fields, 0, execution?.fields)]
+    : fields.map((own, i) => part((rows as ReadonlyArray<Driver.Answered>)[i]!, own, i))
 }
+
+const isNested = (fields: NonNullable<Driver.Fields>): fields is ReadonlyArray<ReadonlyArray<Driver.Field> | undefined> =>
+  fields.length > 0 && (fields[0] === undefined || Array.isArray(fields[0]))
 
 /**
  * Connects, makes the session what the settings say, and reads what must be known of it: all of that within
