@@ -70,6 +70,8 @@ export interface Summary {
  * @since 0.1.0
  */
 export interface Writer {
+  /** Values (rows times columns) that a write is best made of; where it is left out, the caller decides. */
+  readonly valuesPerWrite?: number | undefined
   /** Hands these rows over; they are applied all or none. */
   readonly write: (rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<void, SqlError>
   /** Ends the load and tells what it did. */

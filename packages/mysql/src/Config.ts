@@ -159,7 +159,10 @@ export interface Config extends Database.Config, Hosts.Config {
    * driver has it and its Migrator needs it. The default of `layerStock` is `autocommit`.
    */
   readonly implicitCommit?: "fail" | "autocommit" | undefined
-  /** Whether the server may ask for a file at all; no file is given yet. Default false. */
+  /**
+   * Whether a bulk load may go by LOAD DATA LOCAL, where the server allows it too. Whatever the server asks for, it gets
+   * the rows of that load or nothing: no file is ever read. `false`: INSERTs alone. Default true.
+   */
   readonly localInfile?: boolean | undefined
   /** Prepared statements that each connection keeps. Default 200. */
   readonly maxPreparedStatements?: number | undefined

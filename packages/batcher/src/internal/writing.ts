@@ -20,15 +20,15 @@ export type Write = (rows: ReadonlyArray<Values>) => Effect.Effect<Bulk.Summary,
 export const writer = (db: Database, target: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> =>
   db.dialect.capabilities.bulk ? Effect.succeed(bulk(db, target)) : inserts(db, target)
 
-const bulk = (db: Database, target: Bulk.Target): Write => {
-  const size = Math.max(1, Math.floor(valuesPerWrite / target.columns.length))
-  return (rows) =>
-    db.withConnection((connection: Connection) =>
-      connection.bulk === undefined
-        ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
-        : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => Effect.zipRight(writes(open, rows, 0, size), open.finish)))
-    )
-}
+const bulk = (db: Database, target: Bulk.Target): Write => (rows) =>
+  db.withConnection((connection: Connection) =>
+    connection.bulk === undefined
+      ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
+      : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => {
+        const size = Math.max(1, Math.floor((open.valuesPerWrite ?? valuesPerWrite) / target.columns.length))
+        return Effect.zipRight(writes(open, rows, 0, size), open.finish)
+      }))
+  )
 
 // A write's values are one array for the writer and one message for its thread: below 128 KiB V8 keeps it among the young
 // objects, which is some 10 to 20 % of a load into SQLite (on a busy machine).

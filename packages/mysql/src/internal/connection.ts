@@ -15,7 +15,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import * as BulkInsert from "./bulk.js"
+import * as BulkWriter from "./bulk.js"
 import type { Control, Controls } from "./control.js"
 import { Cursor } from "./cursor.js"
 import * as Decode from "./decode.js"
@@ -27,6 +27,7 @@ import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
 import * as Servers from "./server.js"
 import { duplicate, readAll, readFirst, unread, warned } from "./result.js"
+import * as Several from "./several.js"
 import { besideStream, endSession, endStream, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
 import { isSeveral, type Text, textOf } from "./text.js"
@@ -45,6 +46,8 @@ export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities
   readonly shapes: Shapes | undefined
   readonly isMariadb: boolean
+  /** The server has said that it takes no file from a client. */
+  refusesInfile = false
 
   constructor(
     readonly wire: Wires.Wire,
@@ -195,16 +198,19 @@ export class Mysql implements Connection.Connection {
     })
   }
 
-  /** An INSERT of many rows, as a text: how many of them were duplicates. */
-  insert(sql: string): Effect.Effect<number, SqlError.SqlError> {
+  /** A text that writes rows of ours: its headers, or why it failed. The error shows the statement that it is told, and no value. */
+  write(
+    text: Pick<Driver.Text, "sql" | "infileStreamFactory">,
+    about: { readonly operation: string; readonly statement: string },
+    onHeader?: () => void
+  ): Effect.Effect<ReadonlyArray<Driver.Header | undefined>, SqlError.SqlError> {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
-      this.wire.run({ sql, rowsAsArray: true }, false, (error, parts) => {
-        if (error === undefined) return resume(Exit.succeed(Number(/Duplicates: (\d+)/.exec(parts[0]?.header?.info ?? "")?.[1] ?? 0)))
-        // Its text holds the values: the error shows the head alone.
-        const statement = `${sql.slice(0, sql.indexOf(" VALUES ") + 8)}…`
-        this.told(Exit.fail(this.reason(error, { operation: "bulk", statement, harmless: Wires.isUnsent(error) || this.wire.inTransaction })), isFatal(error), resume)
-      })
+      this.wire.run({ ...text, rowsAsArray: true }, false, (error, parts) => {
+        if (error === undefined) return resume(Exit.succeed(parts.map((part) => part.header)))
+        const isUnsent = Wires.isUnsent(error)
+        this.told(Exit.fail(this.reason(error, { ...about, harmless: isUnsent || this.wire.inTransaction })), isUnsent || isFatal(error), resume)
+      }, onHeader)
     })
   }
 
@@ -276,10 +282,11 @@ export class Mysql implements Connection.Connection {
     })
   }
 
-  readonly settle: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => settle(this.wire, this.control, this.settings.discardLimit))
+  readonly settle: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
+    Effect.zipRight(settle(this.wire, this.control, this.settings.discardLimit), Several.forbid(this.wire)))
 
-  bulk(target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError> {
-    return BulkInsert.writer(this, target)
+  bulk(target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError, Scope.Scope> {
+    return BulkWriter.writer(this, target)
   }
 
   close(how: "graceful" | "destroy"): Effect.Effect<void, SqlError.SqlError> {

@@ -64,6 +64,8 @@ export interface Command {
   start(packet: Packet | undefined, connection: Raw): Step | null
   /** Reads a row out of its packet. */
   _rowParser: { readonly next: () => unknown } | null
+  /** Lets go of a file's stream; the driver forgets to where the server answers with an error. */
+  readonly _unpipeStream?: () => void
   on(event: "fields", listener: (fields: Array<Field> | undefined) => void): this
   on(event: "result", listener: (row: unknown) => void): this
   on(event: "error", listener: (error: DriverError) => void): this
@@ -81,6 +83,8 @@ export interface Text {
   /** Records are made by `decode`: the driver's begin empty and grow. */
   readonly rowsAsArray: true
   readonly values?: ReadonlyArray<unknown>
+  /** Answers the server that asks for a file; without it the server gets nothing. */
+  readonly infileStreamFactory?: (name: string) => NodeJS.EventEmitter
 }
 
 /** A packet that is read, from its offset on. */
@@ -93,11 +97,25 @@ export interface Packet {
   readonly readTimeString: () => string
   readonly readLengthCodedString: (encoding: string) => string
   readonly readLengthCodedBuffer: () => Buffer
+  readonly asError: (encoding: string) => DriverError
   readonly isEOF: () => boolean
   readonly eofStatusFlags: () => number
   readonly eofWarningCount: () => number
   readonly isError: () => boolean
   readonly numPackets: number
+}
+
+/** A command of our own, run by the driver as one of its own: first without a packet, then with each of the answer. */
+export interface OwnCommand {
+  readonly execute: (packet: Packet | undefined, connection: Output) => boolean
+  readonly onResult: (error: DriverError) => void
+}
+
+/** What a command writes to. */
+export interface Output {
+  _resetSequenceId(): void
+  _bumpSequenceId(packets: number): void
+  write(bytes: Buffer): void
 }
 
 /** One connection of mysql2. */
@@ -115,7 +133,7 @@ export interface Raw {
   connect(callback: (error: DriverError | null, handshake?: { readonly statusFlags: number }) => void): void
   query(text: Text, callback?: Callback): Command
   protocolError(message: string): null
-  addCommand(command: Command): void
+  addCommand(command: Command | OwnCommand): void
   writePacket(packet: OwnPacket): void
   prepare(text: Text, callback: (error: DriverError | null, statement?: Statement) => void): Command
   ping(callback: (error: DriverError | null) => void): void

@@ -61,6 +61,7 @@ export interface Settings {
   readonly multipleStatements: boolean
   /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
   readonly demoted: (() => void) | undefined
+  readonly localInfile: boolean
 }
 
 /** What holds for the database: a connection's options, and the servers that it may go to. */
@@ -96,6 +97,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
     const offset = yield* offsetOf(config.timezone ?? "Z")
     const writeTimeout = yield* Options.millis("streamTimeout", config.streamTimeout, 3_600_000)
     const tls = yield* tlsOf(config.tls)
+    const localInfile = config.localInfile ?? true
     const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout, 10_000)
     if (config.sqlMode !== undefined && !/^[\w ,]*$/.test(config.sqlMode)) yield* Options.refuse("sqlMode", "must be names of modes, separated by commas")
     const session = statementsOf({ charset, offset, writeTimeout, sqlMode: config.sqlMode, initCommand: config.initCommand })
@@ -117,7 +119,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
         flags: [
           // A prepared CALL answers with its out parameters.
           "PS_MULTI_RESULTS",
-          ...(config.localInfile === true ? [] : ["-LOCAL_FILES"]),
+          ...(localInfile ? [] : ["-LOCAL_FILES"]),
           ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : []),
           ...(yield* flagsOf(config.clientFlags ?? []))
         ],
@@ -144,7 +146,8 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       encoders: config.encoders ?? [],
       offset,
       discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0),
-      multipleStatements: config.multipleStatements === true
+      multipleStatements: config.multipleStatements === true,
+      localInfile
     }
   })
 

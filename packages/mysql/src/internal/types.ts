@@ -4,7 +4,7 @@
  * What MySQL would store as something else is refused here, before anything is sent: NaN and the infinities, half a
  * surrogate pair, an invalid Date, objects. A whole number goes in as a 64-bit integer, so that DECIMAL arithmetic
  * stays exact; another as a double; a Date as its wall clock in the session's time zone, with milliseconds. Called
- * by `connection` and `bulk`.
+ * by `text`, `many`, `bulk` and `infile`.
  *
  * @since 0.1.0
  */
@@ -59,7 +59,7 @@ export const literal = (value: unknown, offset: number, backslashes: boolean): s
       return value.isWellFormed() ? quote(value, backslashes) : undefined
     case "number":
       // A literal with an exponent is a double; without one it would be a decimal.
-      return Number.isSafeInteger(value) ? String(value) : Number.isFinite(value) ? exponential(value) : undefined
+      return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : Number.isFinite(value) ? exponential(value) : undefined
     case "bigint":
       return value < least || value > most ? undefined : String(value)
     case "boolean":
@@ -76,8 +76,15 @@ export const literal = (value: unknown, offset: number, backslashes: boolean): s
   }
 }
 
+/** The digits of a whole number; `undefined` for what is none. */
+export const integerOf = (value: unknown): string | undefined => {
+  if (typeof value === "number") return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : undefined
+  if (typeof value === "bigint") return value < least || value > most ? undefined : String(value)
+  return typeof value === "boolean" ? value ? "1" : "0" : undefined
+}
+
 const exponential = (value: number): string => {
-  const text = String(value)
+  const text = Object.is(value, -0) ? "-0" : String(value)
   return text.includes("e") ? text : `${text}e0`
 }
 
@@ -87,13 +94,14 @@ const quote = (text: string, backslashes: boolean): string =>
   // oxlint-disable-next-line no-control-regex
   backslashes ? `'${text.replace(/[\0\n\r\x1a\\'"]/g, (c) => escapes[c] ?? c)}'` : `'${text.replaceAll("'", "''")}'`
 
-const bytesOf = (value: unknown): Buffer | undefined => {
+/** A value's bytes; `undefined` for what is no bytes. */
+export const bytesOf = (value: unknown): Buffer | undefined => {
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer ? Buffer.from(value) : undefined
 }
 
 /** A Date's wall clock at an offset of minutes from UTC: `2024-02-29 12:34:56.789`. */
-const dateOf = (value: unknown, offset: number): string | undefined => {
+export const dateOf = (value: unknown, offset: number): string | undefined => {
   if (!(value instanceof Date)) return undefined
   const time = value.getTime()
   if (Number.isNaN(time)) return undefined
@@ -107,7 +115,7 @@ const mostDigits = 65
 const mostScale = 38
 
 /** A BigDecimal as digits and a point: with an exponent it would be a double. */
-const decimalOf = (decimal: unknown): string | undefined => {
+export const decimalOf = (decimal: unknown): string | undefined => {
   if (!BigDecimal.isBigDecimal(decimal)) return undefined
   const { scale, value } = BigDecimal.normalize(decimal)
   if (scale > mostScale || scale < -mostDigits) return undefined

@@ -58,6 +58,8 @@ export class Wire {
    * they keep everybody else waiting.
    */
   isSkipping = false
+  /** The server was told to run several statements of one text. */
+  takesSeveral = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
   private readonly statements: Statements
@@ -124,8 +126,11 @@ export class Wire {
     waiting?.()
   }
 
-  /** Runs a statement and gathers its whole answer. Without a reading its rows are the driver's lists. */
-  run(text: Text, prepared: boolean, done: Done): void {
+  /**
+   * Runs a statement and gathers its whole answer. Without a reading its rows are the driver's lists. `onHeader` sees each
+   * header that came before a failure, too.
+   */
+  run(text: Text, prepared: boolean, done: Done, onHeader?: () => void): void {
     const task: Task = { fail: (error) => answer(error) }
     const answer: Driver.Callback = (error, rows, fields) => {
       if (!this.finish(task)) return
@@ -138,6 +143,7 @@ export class Wire {
         }
         done(undefined, parts)
       } else {
+        task.command?._unpipeStream?.()
         if (isFatal(error)) this.lost(error)
         if (prepared && error.errno === 1295 && task.command?.statement === undefined) unpreparable.add(error)
         done(isWaiting(task) && isFatal(error) ? unsent(error) : error, none)
@@ -147,8 +153,11 @@ export class Wire {
     let execution: Execution | undefined
     this.begin(task)
     this.start(answer, () => {
-      if (!prepared) task.command = this.raw.query(text, answer).on("fields", prepareFields)
-      else task.command = execution = this.execute(text, answer, answer)
+      if (prepared) task.command = execution = this.execute(text, answer, answer)
+      else {
+        task.command = this.raw.query(text, answer).on("fields", prepareFields)
+        if (onHeader !== undefined) task.command.on("result", onHeader)
+      }
     })
   }
 

@@ -35,7 +35,7 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
         if (rows.length === 0) return Effect.void
         const ragged = rows.findIndex((row) => row.length !== columns.length)
         if (ragged !== -1) return Exit.fail(uneven(ragged, rows[ragged]?.length ?? 0, columns.length))
-        return Effect.map(send(rows), (count) => {
+        return Effect.map(guarded(connection, send(rows)), (count) => {
           applied += count
           rejected += rows.length - count
         })
@@ -43,6 +43,21 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
     finish: Effect.sync(() => ({ rows: applied, rejected }))
   }))
 }
+
+// A write that fails in a transaction dooms it, and where `statementSavepoints` says so it does not.
+const guarded = <A>(connection: Postgres, write: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> => {
+  if (!connection.settings.statementSavepoints || connection.transaction !== "open") return write
+  const undo = Effect.zipRight(connection.settle, Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)))
+  return Effect.uninterruptibleMask((restore) =>
+    connection.savepoint(savepoint).pipe(
+      Effect.zipRight(restore(write)),
+      Effect.onError(() => Effect.ignore(undo)),
+      Effect.tap(() => connection.release(savepoint))
+    )
+  )
+}
+
+const savepoint = "sluice_bulk"
 
 const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
 

@@ -3,6 +3,7 @@
  */
 import type { Case } from "../Case.js"
 import { batches } from "./batches.js"
+import { bulk } from "./bulk.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { pool } from "./pool.js"
@@ -14,5 +15,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...verbs, ...sessions, ...replicas
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas
 ]

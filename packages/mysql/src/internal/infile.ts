@@ -1,0 +1,244 @@
+/**
+ * Infile: rows as the text that LOAD DATA reads, made while the server takes it, and given to the driver as if it were
+ * a file.
+ *
+ * It knows no statement and no table: which value may be written how is said by the kind of its column, and a value that
+ * LOAD DATA would store as something else than an INSERT does is `unfit`. Called by `loading`.
+ *
+ * @internal
+ */
+/// <reference lib="es2024.string" />
+import * as SqlError from "@sluice/core/SqlError"
+import { EventEmitter } from "node:events"
+import type { Encoder as OwnEncoder } from "../Codecs.js"
+import { encoded } from "./encoders.js"
+import { bytesOf, dateOf, decimalOf, integerOf } from "./types.js"
+
+/**
+ * What a column takes from a text as it would from a value: `bytes` are written as hexadecimal digits, and `bits` are
+ * numbers that a text would not be read as.
+ */
+export type Kind = "integer" | "real" | "text" | "words" | "date" | "bits" | "bytes" | "opaque"
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** Fields end with a tab, rows with a line feed, and a backslash escapes, whatever the session's sql_mode says. */
+export const format = "CHARACTER SET utf8mb4 FIELDS TERMINATED BY x'09' ESCAPED BY x'5C' LINES TERMINATED BY x'0A'"
+
+// Half of that, or twice: 200k rows took as long.
+const enough = 65_536
+
+/** Up to so many characters a call of native code costs more than the text. */
+const short = 128
+
+// oxlint-disable-next-line no-control-regex
+const specials = /[\0\t\n\x1a\\]/g
+const escapes: Readonly<Record<string, string>> = { "\0": "0", "\t": "t", "\n": "n", "\x1a": "Z", "\\": "\\" }
+const backslash = 0x5c
+
+/** By ASCII code: what follows a backslash in the place of it, and 0 where it stands for itself. */
+const escaped = new Uint8Array(128)
+for (const [char, name] of Object.entries(escapes)) escaped[char.charCodeAt(0)] = name.charCodeAt(0)
+
+/** Rows, encoded a part at a time. */
+export class Encoder {
+  /** It ended before the last row, at one that only an INSERT can bring, or refuse. */
+  isUnfit = false
+  private readonly ready: Array<Buffer> = []
+  private at = 0
+  private bytes = Buffer.allocUnsafeSlow(0)
+  private length = 0
+
+  constructor(
+    private readonly rows: Rows,
+    private readonly kinds: ReadonlyArray<Kind>,
+    private readonly offset: number,
+    private readonly encoders: ReadonlyArray<OwnEncoder>
+  ) {}
+
+  /** Encodes ahead, so that nothing waits for the first bytes, and nothing of a small write is sent in vain. */
+  prepare(bytes: number): this {
+    for (let size = 0; size < bytes;) {
+      const part = this.encode()
+      if (part === undefined) break
+      this.ready.push(part)
+      size += part.length
+    }
+    return this
+  }
+
+  /** The next part; `undefined` at the end, and where a row is unfit. */
+  next(): Buffer | undefined {
+    return this.ready.shift() ?? this.encode()
+  }
+
+  private encode(): Buffer | undefined {
+    const { encoders, kinds, offset, rows } = this
+    if (this.isUnfit || this.at >= rows.length) return undefined
+    const width = kinds.length
+    this.bytes = Buffer.allocUnsafeSlow(2 * enough)
+    this.length = 0
+    for (; this.at < rows.length && this.length < enough; this.at++) {
+      const row = encoded(rows[this.at]!, encoders, "")
+      if (row instanceof SqlError.SqlError) return this.unfit()
+      for (let c = 0; c < width; c++) {
+        const value = row[c]
+        const kind = kinds[c]!
+        if (typeof value === "string") {
+          if (!takesText[kind] || !this.text(value)) return this.unfit()
+        } else {
+          const other = written(value, kind, offset)
+          if (other === undefined) return this.unfit()
+          this.plain(other)
+        }
+        this.bytes[this.length++] = 0x09
+      }
+      this.bytes[this.length - 1] = 0x0a
+    }
+    return this.bytes.subarray(0, this.length)
+  }
+
+  /** Room for so many bytes and the byte that ends a field. */
+  private reserve(bytes: number): void {
+    const needed = this.length + bytes + 1
+    if (needed <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(2 * needed)
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
+  }
+
+  // A text of our own: ASCII, and nothing in it that ends a field.
+  private plain(text: string): void {
+    this.reserve(text.length)
+    if (text.length > short) {
+      this.length += this.bytes.write(text, this.length, "latin1")
+      return
+    }
+    const { bytes } = this
+    let { length } = this
+    for (let i = 0; i < text.length; i++) bytes[length++] = text.charCodeAt(i)
+    this.length = length
+  }
+
+  // A loop over short texts escapes, checks and encodes at once: 0.6 of the time of regular expressions and a native
+  // encoder over the joined texts, which leave much to collect.
+  private text(value: string): boolean {
+    if (value.length > short) return this.long(value)
+    this.reserve(value.length * 3)
+    const { bytes } = this
+    let { length } = this
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code < 0x80) {
+        const name = escaped[code]!
+        if (name !== 0) bytes[length++] = backslash
+        bytes[length++] = name === 0 ? code : name
+      } else if (code < 0x800) {
+        bytes[length++] = 0xc0 | (code >> 6)
+        bytes[length++] = 0x80 | (code & 0x3f)
+      } else if (code < 0xd800 || code > 0xdfff) {
+        bytes[length++] = 0xe0 | (code >> 12)
+        bytes[length++] = 0x80 | ((code >> 6) & 0x3f)
+        bytes[length++] = 0x80 | (code & 0x3f)
+      } else return this.long(value)
+    }
+    this.length = length
+    return true
+  }
+
+  private long(value: string): boolean {
+    if (!value.isWellFormed()) return false
+    const text = value.replace(specials, (found) => `\\${escapes[found]}`)
+    this.reserve(text.length * 3)
+    this.length += this.bytes.write(text, this.length, "utf8")
+    return true
+  }
+
+  private unfit(): undefined {
+    this.isUnfit = true
+  }
+}
+
+const takesText: Readonly<Record<Kind, boolean>> = {
+  integer: true, real: true, text: true, words: true, date: true, bits: false, bytes: false, opaque: false
+}
+
+const none = "\\N"
+
+/** A value that is no string, as a text of ASCII; `undefined` where an INSERT would not store the same. */
+const written = (value: unknown, kind: Kind, offset: number): string | undefined => {
+  if (value === null || value === undefined) return none
+  switch (kind) {
+    case "integer":
+    case "text":
+      return integerOf(value)
+    case "real":
+      return typeof value === "number" && Number.isFinite(value) ? Object.is(value, -0) ? "-0" : String(value) : integerOf(value) ?? decimalOf(value)
+    case "bits": {
+      const text = integerOf(value)
+      return text?.startsWith("-") === true ? undefined : text
+    }
+    case "date":
+      return dateOf(value, offset)
+    case "bytes":
+      return bytesOf(value)?.toString("hex")
+    default:
+      return undefined
+  }
+}
+
+/** What the driver reads as a file: it has nothing but what its encoder makes, and makes it when the socket has room. */
+export class Source extends EventEmitter {
+  private isOpen = true
+  private isWanted = true
+  private hasBegun = false
+  private rest: Buffer | undefined = undefined
+
+  constructor(private readonly encoder: Encoder, private readonly needsDrain: () => boolean, private readonly largest: number) {
+    super()
+  }
+
+  /** Begins, once the driver listens. */
+  begin(): this {
+    this.hasBegun = true
+    setImmediate(this.resume)
+    return this
+  }
+
+  /** Another file than the one that was offered: the server gets nothing. */
+  refuse(): this {
+    setImmediate(() => this.end("error", new Error("the server asked for another file than the one that was offered")))
+    return this
+  }
+
+  /** Nothing more is given: for the server the file ends here, or will when it asks for it. */
+  stop(): void {
+    this.isWanted = false
+    if (this.hasBegun) this.end("end")
+  }
+
+  /** The statement was answered: nothing more may be written. */
+  close(): void {
+    this.isOpen = false
+  }
+
+  /** Called by the driver when the socket has drained. */
+  readonly resume = (): void => {
+    if (!this.isOpen || this.needsDrain()) return
+    const part = this.isWanted ? this.rest ?? this.encoder.next() : undefined
+    if (part === undefined) return this.end("end")
+    this.rest = part.length > this.largest ? part.subarray(this.largest) : undefined
+    this.emit("data", this.rest === undefined ? part : part.subarray(0, this.largest))
+    // Where the socket took all at once no drain comes.
+    setImmediate(this.resume)
+  }
+
+  /** Called by the driver; the socket's own state says as much. */
+  pause(): void {}
+
+  private end(event: "end" | "error", error?: Error): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.emit(event, error)
+  }
+}
