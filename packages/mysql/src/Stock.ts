@@ -30,7 +30,8 @@ import type { Config } from "./Config.js"
  * `dates: "string"`), bytes are Buffers, JSON is parsed where the server names it (MariaDB does not), objects and arrays are
  * written as JSON, and `withTransaction` goes on after DDL in it, in autocommit. What stays ours: BIGINT has one type, geometry is
  * bytes, and `timezone` is UTC: where the app wrote its dates in another zone, say which. `poolConfig` is the driver's own pool,
- * which is not used: it is refused.
+ * which is not used: it is refused. A text of several statements is refused, too, unless `multipleStatements` says otherwise;
+ * `.results` then has the answer of each. The repositories of `Model` need no such setting.
  *
  * @example
  * ```ts

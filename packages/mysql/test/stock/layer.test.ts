@@ -19,6 +19,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
 import { onServers } from "./stock.js"
 
 onServers("Mysql.layerStock", (stock, server) => {
@@ -74,6 +75,22 @@ onServers("Mysql.layerStock", (stock, server) => {
       const [row] = yield* sql<{ at: Date; day: Date; price: string; bytes: Buffer; doc: unknown }>`SELECT * FROM t`
       assert.deepStrictEqual([row?.at, row?.day, row?.price, row?.bytes.toString("hex")], [at, new Date("2024-02-29T00:00:00Z"), "1.50", "01ff"])
       assert.deepStrictEqual(server.name === "mysql" ? row?.doc : JSON.parse(String(row?.doc)), { a: [1, "x"] })
+    }).pipe(Effect.provide(stock())))
+
+  it.live("E4 an error's cause has what code for the driver looks at, and shows no value", () =>
+    Effect.gen(function*() {
+      const sql = yield* MysqlClient.MysqlClient
+      yield* sql`CREATE TABLE t (name VARCHAR(20) UNIQUE)`
+      yield* sql`INSERT INTO t VALUES (${"s3cret"})`
+      const exit = yield* Effect.exit(sql`INSERT INTO t VALUES (${"s3cret"})`)
+      assert.isTrue(Exit.isFailure(exit))
+      if (Exit.isSuccess(exit)) return
+      const error = Cause.failureOption(exit.cause)
+      const cause: object = error._tag === "Some" && error.value.cause instanceof Error ? error.value.cause : {}
+      assert.deepInclude(cause, { code: "ER_DUP_ENTRY", errno: 1062, sqlState: "23000" })
+      for (const shown of [Cause.pretty(exit.cause, { renderErrorCause: true }), inspect(exit, { depth: 9 }), JSON.stringify(exit), inspect(cause), String(cause)]) {
+        assert.notInclude(shown, "s3cret")
+      }
     }).pipe(Effect.provide(stock())))
 })
 

@@ -72,7 +72,7 @@ onServers("Model.makeRepository", (stock, server) => {
       // What the write breaks is its own failure, and nothing is read.
       const twice = yield* Effect.exit(people.insert(Person.insert.make({ fullName: "p1", tags: [] })))
       assert.isTrue(Exit.isFailure(twice))
-    }).pipe(Effect.provide(stock({ ...names, pool: { max: 3 } }))))
+    }).pipe(Effect.provide(stock({ ...names, statementTimeout: "20 seconds", pool: { max: 3 } }))))
 
   it.live("makeDataLoaders inserts and finds in batches", () =>
     Effect.gen(function*() {

@@ -279,5 +279,20 @@ export const verbs: ReadonlyArray<Case> = [
       const failed = yield* Effect.forEach([1, 1], (id) => Effect.flip(resolver.execute(id)), { batching: true })
       assert.deepStrictEqual(failed.map((error) => error._tag), ["SqlError", "SqlError"])
     })
+  },
+  {
+    law: "V5",
+    title: "updateValues changes many rows in one statement, in the form that the dialect has for it",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* db`INSERT INTO things ${db.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }, { id: 3, name: "c" }])}`
+      const values = db.updateValues([{ id: 1, name: "x", amount: 7 }, { id: 2, name: "it's ?", amount: 8 }], "d")
+      const update = db.onDialectOrElse({
+        mysql: () => db`UPDATE things INNER JOIN ${values} ON d.id = things.id SET things.name = d.name, things.amount = d.amount`,
+        orElse: () => db`UPDATE things SET name = d.name, amount = d.amount FROM ${values} WHERE d.id = things.id`
+      })
+      assert.strictEqual((yield* update.run).rowsAffected, 2)
+      assert.deepStrictEqual(yield* db`SELECT id, name, amount FROM things ORDER BY id`.values, [[1, "x", 7], [2, "it's ?", 8], [3, "c", null]])
+    })
   }
 ]
