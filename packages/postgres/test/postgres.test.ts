@@ -110,6 +110,30 @@ describe.skipIf(isMissing)("Postgres", () => {
         assert.strictEqual((yield* db.pool.stats).opened, 1)
       })))
 
+    it.live("in a transaction, too, a table that changed is read anew", () =>
+      on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE t (a INTEGER)`
+        yield* db`INSERT INTO t VALUES (1)`
+        const all = db`SELECT * FROM t`
+        yield* all
+        yield* db.transaction(Effect.gen(function*() {
+          assert.deepStrictEqual(yield* all, [{ a: 1 }])
+          yield* db`ALTER TABLE t ADD COLUMN b TEXT`
+          assert.deepStrictEqual(yield* all, [{ a: 1, b: null }])
+          yield* db.unsafe("DO $$ BEGIN ALTER TABLE t DROP COLUMN a; END $$")
+          assert.deepStrictEqual(yield* all, [{ b: null }])
+        }))
+        assert.isAtMost(yield* db<number>`SELECT COUNT(*) FROM pg_prepared_statements WHERE statement = 'SELECT * FROM t'`.scalar, 1)
+      })))
+
+    it.live("a session whose encoding was changed is given up: no text of it is read as another", () =>
+      on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+        const reason = yield* reasonOf(db`SET client_encoding = 'LATIN1'`)
+        assert.deepStrictEqual([reason._tag, reason.connection], ["ConnectionError", "broken"])
+        assert.include(reason.message, "LATIN1")
+        assert.strictEqual(yield* db<string>`SELECT 'é'`.scalar, "é")
+      })))
+
     it.live("too many parameters are refused where the server would not tell", () =>
       on({}, (db) => Effect.gen(function*() {
         const reason = yield* reasonOf(db.unsafe("SELECT $1::int", [1, 2]))

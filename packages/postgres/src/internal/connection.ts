@@ -123,6 +123,11 @@ export class Postgres implements Connection.Connection {
       this.wire.areNamesGone = false
       this.statements.clear()
     }
+    // Outside of a transaction a stale plan is an error that is answered with another attempt; inside, it would end it.
+    if (this.wire.isSchemaChanged) {
+      this.wire.isSchemaChanged = false
+      this.statements.forgetAll()
+    }
     return this.statements.get(query.sql, query.params, query.prepare)
   }
 

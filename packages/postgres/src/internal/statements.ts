@@ -81,6 +81,13 @@ export class Statements {
     if (variants!.length === 0) this.known.delete(statement.sql)
   }
 
+  /** Forgets all of them, and has them closed. */
+  forgetAll(): void {
+    for (const variants of this.known.values()) for (const one of variants) this.doom(one)
+    this.known.clear()
+    this.size = 0
+  }
+
   /** Every name is gone: the server dropped them. */
   clear(): void {
     for (const variants of this.known.values()) for (const one of variants) one.isParsed = false

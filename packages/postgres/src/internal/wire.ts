@@ -30,6 +30,8 @@ export class Wire {
   cancels = 0
   /** SQL of the user's has dropped every prepared statement, ours among them. */
   areNamesGone = false
+  /** In a transaction, SQL of the user's may have changed what a prepared statement answers with. */
+  isSchemaChanged = false
   /** SQL of the user's has prepared statements by names of its own. */
   hasForeignNames = false
   /** Where it is connected to; a socket that has ended does not know it any more. */
@@ -134,6 +136,7 @@ export class Wire {
   private completed(task: Task, tag: string): void {
     if (tag === "DISCARD ALL" || tag === "DEALLOCATE ALL") this.areNamesGone = true
     else if (tag === "PREPARE") this.hasForeignNames = true
+    else if (this.inTransaction && changing.test(tag)) this.isSchemaChanged = true
     task.completed(tag)
   }
 
@@ -149,7 +152,11 @@ export class Wire {
 
   private parameter(bytes: Bytes, from: number): void {
     const end = textEnd(bytes, from)
-    this.parameters.set(bytes.utf8Slice(from, end), bytes.utf8Slice(end + 1, textEnd(bytes, end + 1)))
+    const name = bytes.utf8Slice(from, end)
+    const value = bytes.utf8Slice(end + 1, textEnd(bytes, end + 1))
+    this.parameters.set(name, value)
+    // Read as UTF-8, every text in it would be another one.
+    if (name === "client_encoding" && value !== "UTF8") this.lost(ended(`the session's client_encoding became ${value}, and only UTF8 can be read`))
   }
 
   // ---- cancelling ----
@@ -228,6 +235,9 @@ export class Wire {
     )
   }
 }
+
+// What a procedure or a block does, no tag tells.
+const changing = /^(?:ALTER|DROP|CREATE|DO|CALL)\b/
 
 const quitTimeout = 1_000
 

@@ -111,7 +111,7 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "readOnlyTransactions", "statementsBesideStream", "concurrent",
-  "interruption"
+  "interruption", "deferredConstraints"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({
@@ -127,11 +127,17 @@ const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profi
   refused,
   running: (db) =>
     db<number>`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'`.scalar,
+  faults: {
+    sleep: (seconds) => `SELECT pg_sleep(${seconds})`,
+    session: "SELECT pg_backend_pid()",
+    terminate: (id) => `SELECT pg_terminate_backend(${id})`,
+    sessions: "SELECT pid AS id, state = 'active' AS running FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+  },
   exempt: {}
 })
 
 /** PostgreSQL 15. */
-export const postgres: Profile.Profile = profile("postgres", [])
+export const postgres: Profile.Profile = profile("postgres", ["server"])
 
 /** The same, where a failed statement leaves its transaction as it was. */
 export const postgresSavepoints: Profile.Profile = profile("postgres, with statementSavepoints", ["failedStatement"])
