@@ -9,10 +9,13 @@ import * as Options from "@sluice/core/Options"
 import * as Either from "effect/Either"
 
 // Those of `mysql_com.h` that change what the server does, and not how the protocol is spoken.
-const free: ReadonlySet<string> = new Set(["INTERACTIVE", "IGNORE_SPACE", "NO_SCHEMA", "ODBC", "CONNECT_ATTRS", "CAN_HANDLE_EXPIRED_PASSWORDS", "REMEMBER_OPTIONS"])
+const free: ReadonlySet<string> = new Set(["INTERACTIVE", "NO_SCHEMA", "ODBC", "CONNECT_ATTRS", "CAN_HANDLE_EXPIRED_PASSWORDS", "REMEMBER_OPTIONS"])
 
 const ours: Readonly<Record<string, string>> = {
-  FOUND_ROWS: "affectedRows", LOCAL_FILES: "localInfile", MULTI_STATEMENTS: "multipleStatements", COMPRESS: "compress", SSL: "tls", CONNECT_WITH_DB: "database"
+  // It is a mode that a reset would drop.
+  IGNORE_SPACE: "sqlMode",
+  FOUND_ROWS: "affectedRows", LOCAL_FILES: "localInfile", MULTI_STATEMENTS: "multipleStatements", COMPRESS: "compress", SSL: "tls",
+  CONNECT_WITH_DB: "database"
 }
 
 /** The flags as the driver takes them; a dash before a name switches it off. */

@@ -119,6 +119,8 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
         flags: [
           // A prepared CALL answers with its out parameters.
           "PS_MULTI_RESULTS",
+          // The driver's default: a mode that the session loses with its first reset.
+          "-IGNORE_SPACE",
           ...(localInfile ? [] : ["-LOCAL_FILES"]),
           ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : []),
           ...(yield* flagsOf(config.clientFlags ?? []))

@@ -41,10 +41,15 @@ export class Shapes {
   private readonly known = new Map<string, Array<Shape>>()
   private marks = 0
   private hasForgotten = false
+  private charset: unknown = undefined
 
-  /** The text under which a statement of this shape is prepared: the first shape's is the text itself. */
-  of(sql: string, params: ReadonlyArray<unknown>): string {
+  /**
+   * The text under which a statement of this shape is prepared: the first shape's is the text itself. It keeps the
+   * session's character set as well.
+   */
+  of(sql: string, params: ReadonlyArray<unknown>, charset: unknown): string {
     if (params.length === 0) return sql
+    if (charset !== this.charset) this.forget(charset)
     const shapes = this.known.get(sql) ?? this.remember(sql)
     for (let i = 0; i < shapes.length; i++) if (fits(shapes[i]!.kinds, params)) return shapes[i]!.text
     // A comment at the end changes no meaning, and none of the server's digests. No mark is used twice: what was
@@ -58,11 +63,14 @@ export class Shapes {
     return text
   }
 
+  private forget(charset: unknown): void {
+    this.hasForgotten = this.known.size > 0 || this.hasForgotten
+    this.known.clear()
+    this.charset = charset
+  }
+
   private remember(sql: string): Array<Shape> {
-    if (this.known.size >= mostTexts) {
-      this.known.clear()
-      this.hasForgotten = true
-    }
+    if (this.known.size >= mostTexts) this.forget(this.charset)
     const shapes: Array<Shape> = []
     this.known.set(sql, shapes)
     return shapes

@@ -60,7 +60,7 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
     const values = encode(query.params, query.sql, offset)
     if (values instanceof SqlError.SqlError) return values
     const sql = limited(query.sql, query.timeout, isMariadb)
-    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params), rowsAsArray: true, values, reading }
+    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params, wire.charset), rowsAsArray: true, values, reading }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
   return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray: true, reading }
