@@ -109,6 +109,7 @@ export class Mysql implements Connection.Connection {
     const query = this.settings.multipleStatements && given.prepare && isSeveral(given.sql) ? { ...given, prepare: false } : given
     const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
+    if (this.wire.inTransaction && beginsAnother.test(query.sql)) return Exit.fail(chained(query.sql))
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
       const { cancels } = this.wire
@@ -310,6 +311,17 @@ const refused = (options: Connection.BeginOptions): SqlError.SqlError | undefine
   if (options.deferrable === true) return lacking("deferrable", "MySQL has no deferrable transactions")
   return options.access === undefined ? undefined : lacking("access", "MySQL's BEGIN takes no lock")
 }
+
+// Law T7: the server would commit in silence, and its status would say that a transaction is open, as before. What the
+// text begins with is enough: BEGIN NOT ATOMIC is a compound statement.
+const beginsAnother = /^(?:\s|\/\*[^]*?\*\/)*(?:BEGIN(?:\s+WORK)?\s*;?\s*$|START\s+TRANSACTION\b|(?:COMMIT|ROLLBACK)(?:\s+WORK)?\s+AND\s+CHAIN\b)/i
+
+const chained = (statement: string): SqlError.SqlError =>
+  SqlError.make(new Reason.TransactionStateError({
+    message: "this text would end the transaction that is open and begin another, unseen",
+    operation: "execute",
+    statement
+  }))
 
 const misplaced = (message: string, operation: string): SqlError.SqlError => SqlError.make(new Reason.TransactionStateError({ message, operation }))
 

@@ -20,24 +20,38 @@ const patience = 1
 
 /** Ends when the server is surely done with everything that was under way. */
 export const settle = (wire: Wire, control: Control, discardLimit: number): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.suspend(() => wire.isIdle || wire.isClosed ? Effect.void : Effect.acquireUseRelease(
+    Effect.sync(() => limited(wire, discardLimit)),
+    (limit) => Effect.zipRight(stopped(wire, control), Effect.suspend(() => limit.isExceeded ? killed(wire.id, control) : Effect.void)),
+    (limit) => Effect.sync(limit.end)
+  ))
+
+const stopped = (wire: Wire, control: Control): Effect.Effect<void, SqlError.SqlError> =>
   Effect.gen(function*() {
-    if (wire.isIdle || wire.isClosed) return
     wire.abandon()
     yield* wire.idleWithin(patience)
     if (isDone(wire)) return
-    const { stream } = wire.raw
-    const start = stream.bytesRead
     // A KILL that arrives before its statement stops nothing: it is sent again until the victim has answered.
     for (let wait = 10; !isDone(wire); wait = Math.min(wait * 2, 320)) {
       yield* control.kill(wire.id, "statement")
       yield* wire.idleWithin(wait)
-      if (stream.bytesRead - start > discardLimit && !isDone(wire)) {
-        wire.destroy()
-        return
-      }
     }
     yield* absorb(wire)
   })
+
+/** Gives the connection up when more than this is read before the answer is complete. */
+const limited = (wire: Wire, discardLimit: number): { readonly isExceeded: boolean; readonly end: () => void } => {
+  const { stream } = wire.raw
+  const start = stream.bytesRead
+  const limit = { isExceeded: false, end: () => void stream.off("data", count) }
+  const count = (): void => {
+    if (stream.bytesRead - start <= discardLimit || isDone(wire)) return
+    limit.isExceeded = true
+    wire.destroy()
+  }
+  stream.on("data", count)
+  return limit
+}
 
 const isDone = (wire: Wire): boolean => wire.isIdle || wire.isClosed
 
@@ -52,8 +66,10 @@ const absorb = (wire: Wire): Effect.Effect<void, SqlError.SqlError> =>
 export const endSession = (wire: Wire, control: Control): Effect.Effect<void> => {
   if (wire.isIdle || wire.isClosed) return Effect.sync(() => wire.destroy())
   const { id } = wire
-  return Effect.zipRight(Effect.sync(() => wire.destroy()), Effect.ignore(Effect.timeout(control.kill(id, "session"), 2_000)))
+  return Effect.zipRight(Effect.sync(() => wire.destroy()), killed(id, control))
 }
+
+const killed = (id: number, control: Control): Effect.Effect<void> => Effect.ignore(Effect.timeout(control.kill(id, "session"), 2_000))
 
 // A stream that ends early is waited for by its consumer's scope: no longer than this.
 const endTimeout = 5_000
