@@ -182,7 +182,7 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
       const start = yield* proxy.bytes
       const end = yield* Effect.scoped(Effect.zipRight(bench.open(proxy, config), proxy.bytes))
       const bytes = { up: end.up - start.up, down: end.down - start.down }
-      for (const { after, direction } of everywhere(bytes).filter(({ after }) => after % 7 === 0)) {
+      for (const { after, direction } of everywhere(bytes).filter(({ after }) => after % 13 === 0)) {
         yield* Effect.scoped(Effect.gen(function*() {
           const db = yield* bench.open(proxy, { ...config, pool: { ...config.pool, lazy: true } })
           yield* proxy.set({ kind: "cut", direction, after })
