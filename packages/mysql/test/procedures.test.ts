@@ -92,6 +92,7 @@ onServers("callProcedure (CY-13)", (on) => {
       assert.deepStrictEqual(yield* db`CALL total(${2}, ${null}, ${"b"})`.values, [[2]])
       const streamed = yield* Stream.runCollect(db`CALL total(${2}, ${null}, ${"c"})`.stream)
       assert.deepStrictEqual([...streamed], [{ asked: 2 }])
+      assert.deepStrictEqual([...yield* Stream.runCollect(db`CALL outs(${null})`.stream)], [])
       assert.deepStrictEqual(yield* db`SELECT COUNT(*) AS n FROM log`, [{ n: 3 }])
     })))
 

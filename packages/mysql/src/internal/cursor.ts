@@ -153,7 +153,8 @@ export class Cursor implements Task, Sink {
   }
 
   row(row: unknown): void {
-    if (this.isDropping || this.sets !== 1) {
+    // Out parameters are no row of a stream.
+    if (this.isDropping || this.sets !== 1 || this.wire.hasOuts) {
       this.wire.isSkipping = true
       return
     }
