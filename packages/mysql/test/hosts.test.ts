@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import { cluster, exchange, isMissing, type Member, promote } from "./cluster.js"
 
@@ -190,6 +191,41 @@ describe.skipIf(isMissing)("Mysql, several hosts", () => {
         }))
         assert.strictEqual(yield* b.ask<number>("SELECT COUNT(*) FROM app.marks WHERE id = 10"), 1)
         cluster.members = [b, a]
+      }))
+
+    it.effect("every way to write says so, and who comes next waits until there is a primary again", () =>
+      Effect.gen(function*() {
+        const { members: [a] } = yield* Cluster
+        yield* within(on([a], "read-write", { localInfile: true, pool: { max: 2 } }), (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE ways (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(10))`
+          const ways: Readonly<Record<string, Effect.Effect<unknown, SqlError.SqlError>>> = {
+            prepared: db`INSERT INTO ways (name) VALUES (${"a"})`.run,
+            unprepared: db`INSERT INTO ways (name) VALUES (${"a"})`.unprepared,
+            stream: Stream.runDrain(db`INSERT INTO ways (name) VALUES (${"a"}) RETURNING id`.stream),
+            executeMany: db.executeMany("INSERT INTO ways (name) VALUES (?)", [["a"], ["b"]]),
+            batch: db.batch([db`INSERT INTO ways (name) VALUES ('a')`]),
+            session: Effect.scoped(Effect.flatMap(db.session, (session) => session`INSERT INTO ways (name) VALUES ('a')`.run)),
+            bulk: Effect.scoped(db.withConnection((connection) =>
+              Effect.gen(function*() {
+                const writer = yield* connection.bulk!({ table: "ways", columns: ["name"], onConflict: "error" })
+                yield* writer.write([["a"], ["b"]])
+                yield* writer.finish
+              })))
+          }
+          for (const [name, way] of Object.entries(ways)) {
+            yield* a.run("SET GLOBAL read_only = 1")
+            // What is open already is told by the refusal; a new one is asked.
+            const error = yield* Effect.flip(way)
+            assert.deepStrictEqual([error.reason._tag, error.isRetryable, error.outcome], ["ConnectionError", true, "not-applied"], `${name}: ${error.message}`)
+            const next = yield* Effect.fork(way)
+            yield* Effect.sleep(100)
+            assert.isNull(next.unsafePoll(), name)
+            yield* a.run("SET GLOBAL read_only = 0")
+            yield* Fiber.join(next)
+          }
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM ways`.scalar, 9)
+          yield* until(Effect.map(db.pool.stats, (stats) => stats.lent + stats.retired + stats.waiting === 0))
+        }))
       }))
 
     it.effect("without targetSessionAttrs a read-only server's refusal is what it was: an AuthorizationError", () =>
