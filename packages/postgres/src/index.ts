@@ -1,2 +1,1 @@
-export * as Codec from "./Codec.js"
 export * as Postgres from "./Postgres.js"

@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Retry from "@sluice/core/Retry"
+import * as Postgres from "@sluice/postgres/Postgres"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -108,6 +109,23 @@ describe.skipIf(isMissing)("Postgres", () => {
         yield* db.unsafe(`DEALLOCATE ${name}`)
         assert.deepStrictEqual(yield* all, [{ a: 1, b: "x" }])
         assert.strictEqual((yield* db.pool.stats).opened, 1)
+      })))
+
+    it.live("explain shows the plan for the parameters, and with analyze leaves nothing of what it ran", () =>
+      on({}, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE t AS SELECT i AS id, i % 100 AS few FROM generate_series(1, 20000) AS i`
+        yield* db`CREATE INDEX t_id ON t (id)`
+        yield* db`ANALYZE t`
+        assert.include((yield* Postgres.explain(db, db`SELECT * FROM t WHERE id = ${7}`)).join("\n"), "Index Scan using t_id")
+        assert.include((yield* db`SELECT * FROM t WHERE id > ${7}`.pipe((statement) => Postgres.explain(statement)(db))).join("\n"), "Seq Scan")
+        const lines = yield* Postgres.explain(db, db`DELETE FROM t WHERE few = ${3}`, { analyze: true, buffers: true, verbose: true })
+        assert.match(lines.join("\n"), /actual time[^]*Buffers[^]*Execution Time/)
+        yield* db.transaction(Effect.zipRight(db`DELETE FROM t WHERE id = 1`, Postgres.explain(db, db`DELETE FROM t`, { analyze: true })))
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 19_999)
+        assert.strictEqual((yield* reasonOf(Postgres.explain(db, db`SELEC`)))._tag, "SqlSyntaxError")
+        assert.strictEqual((yield* reasonOf(Postgres.explain(db, db`SELECT ${db.insert([])}`)))._tag, "ConfigError")
+        assert.strictEqual((yield* reasonOf(Postgres.explain(db, db`SELECT 1`, { buffers: true })))._tag, "ConfigError")
+        assert.match(yield* Postgres.serverVersion(db), /^1\d\.\d+/)
       })))
 
     it.live("in a transaction, too, a table that changed is read anew", () =>

@@ -2,7 +2,7 @@
  * Types of PostgreSQL, both ways, beyond the table of the conformance suite.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Codec from "@sluice/postgres/Codec"
+import * as Postgres from "@sluice/postgres/Postgres"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
 import { on, reasonOf } from "./asking.js"
@@ -79,21 +79,21 @@ describe.skipIf(isMissing)("Postgres, types", () => {
       yield* on({}, (db) => Effect.gen(function*() {
         yield* db`CREATE EXTENSION hstore`
         yield* db`CREATE TYPE address AS (street TEXT, city TEXT, zip INTEGER)`
-        const address = Codec.composite("street", "city", "zip")
+        const address = Postgres.composite("street", "city", "zip")
         const [database] = yield* db<{ d: string }>`SELECT current_database() AS d`.column("d")
-        const own = { database: database ?? "", types: { hstore: Codec.hstore, address, mood: Codec.vector } }
+        const own = { database: database ?? "", types: { hstore: Postgres.hstore, address, mood: Postgres.vector } }
         assert.strictEqual((yield* reasonOf(Effect.provide(Database.Database, fresh(own))))._tag, "ConfigError")
         yield* db`CREATE DOMAIN mood AS TEXT`
         yield* Effect.gen(function*() {
           const other = yield* Database.Database
           const home = { street: "1, \"Main\" \\ (x)", city: null, zip: "12345" }
           const bag = { "a b": "1", "\"q\"": null, "c\\d": "=>," }
-          const [row] = yield* other`SELECT ${address.encode(home)}::address AS one, ARRAY[${address.encode(home)}::address, NULL] AS many, ${Codec.hstore.encode(bag)}::hstore AS bag, '{"\\"k\\"=>\\"v\\""}'::hstore[] AS bags, ROW('', NULL, 1)::address AS odd`
+          const [row] = yield* other`SELECT ${address.encode(home)}::address AS one, ARRAY[${address.encode(home)}::address, NULL] AS many, ${Postgres.hstore.encode(bag)}::hstore AS bag, '{"\\"k\\"=>\\"v\\""}'::hstore[] AS bags, ROW('', NULL, 1)::address AS odd`
           assert.deepStrictEqual(row, { one: home, many: [home, null], bag, bags: [{ k: "v" }], odd: { street: "", city: null, zip: "1" } } as object)
         }).pipe(Effect.provide(fresh(own)))
       }))
-      assert.deepStrictEqual(Codec.vector.decode("[0.5,1,-2e-3]"), [0.5, 1, -0.002])
-      assert.strictEqual(Codec.vector.encode([0.5, 1]), "[0.5,1]")
+      assert.deepStrictEqual(Postgres.vector.decode("[0.5,1,-2e-3]"), [0.5, 1, -0.002])
+      assert.strictEqual(Postgres.vector.encode([0.5, 1]), "[0.5,1]")
     }))
 
   it.live("what a codec throws is a DataError that shows no value", () =>

@@ -15,9 +15,9 @@
  *
  * @example
  * ```ts
- * import type { Codec } from "@sluice/postgres"
+ * import type { Postgres } from "@sluice/postgres"
  *
- * const point: Codec.Codec<{ x: number; y: number }> = {
+ * const point: Postgres.Codec<{ x: number; y: number }> = {
  *   decode: (text) => {
  *     const [x, y] = text.slice(1, -1).split(",")
  *     return { x: Number(x), y: Number(y) }
@@ -41,10 +41,10 @@ export interface Codec<A> {
  *
  * @example
  * ```ts
- * import { Codec, type Postgres } from "@sluice/postgres"
+ * import { Postgres } from "@sluice/postgres"
  *
- * const config: Postgres.Config = { types: { hstore: Codec.hstore } }
- * const parameter: string = Codec.hstore.encode({ colour: "red", size: null })
+ * const config: Postgres.Config = { types: { hstore: Postgres.hstore } }
+ * const parameter: string = Postgres.hstore.encode({ colour: "red", size: null })
  * ```
  *
  * @category codecs
@@ -66,10 +66,10 @@ export const hstore: Codec<Readonly<Record<string, string | null>>> = {
  *
  * @example
  * ```ts
- * import { Codec, type Postgres } from "@sluice/postgres"
+ * import { Postgres } from "@sluice/postgres"
  *
- * const config: Postgres.Config = { types: { vector: Codec.vector } }
- * const parameter: string = Codec.vector.encode([0.1, 0.2, 0.3])
+ * const config: Postgres.Config = { types: { vector: Postgres.vector } }
+ * const parameter: string = Postgres.vector.encode([0.1, 0.2, 0.3])
  * ```
  *
  * @category codecs
@@ -87,9 +87,9 @@ export const vector: Codec<ReadonlyArray<number>> = {
  *
  * @example
  * ```ts
- * import { Codec, type Postgres } from "@sluice/postgres"
+ * import { Postgres } from "@sluice/postgres"
  *
- * const address = Codec.composite("street", "city")
+ * const address = Postgres.composite("street", "city")
  * const config: Postgres.Config = { types: { address } }
  * const parameter: string = address.encode({ street: "1, Main", city: null })
  * ```
