@@ -296,3 +296,46 @@ describe("P9 interrupted while a connection is released", () => {
     yield* accounted(server, db.pool)
   }))
 })
+
+describe("implicitCommit: autocommit", () => {
+  it.scoped("a statement that commits by itself ends the transaction, and the rest runs in autocommit", () => Effect.gen(function*() {
+    const { db, sent, server } = yield* opened
+    const lenient = db.transaction({ implicitCommit: "autocommit" })
+    assert.strictEqual(yield* lenient(Effect.as(Effect.all([db`INSERT`, db`CREATE`, db`INSERT`]), "done")), "done")
+    assert.deepStrictEqual(sent(), ["begin", "INSERT", "CREATE", "INSERT"], "there is nothing to commit")
+    assert.strictEqual(yield* Effect.flip(lenient(Effect.zipRight(db`CREATE`, Effect.fail("no")))), "no")
+    assert.deepStrictEqual(sent().slice(4), ["begin", "CREATE"], "nor to roll back")
+    yield* ready
+    yield* accounted(server, db.pool)
+  }))
+
+  it.scoped("a transaction inside of the rest is a real one again, and strict unless it says otherwise", () => Effect.gen(function*() {
+    const { db, sent, server } = yield* opened
+    yield* db.transaction({ implicitCommit: "autocommit" })(Effect.gen(function*() {
+      yield* db`CREATE`
+      yield* db.transaction(db`INSERT`)
+      yield* Effect.ignore(db.transaction(Effect.zipRight(db`UPDATE`, Effect.fail("no"))))
+      const reason = yield* reasonOf(db.transaction(Effect.zipRight(db`CREATE`, db`DELETE`)))
+      assert.strictEqual(reason._tag, "TransactionAbortedError")
+      yield* db`SELECT`
+    }))
+    assert.deepStrictEqual(sent(), ["begin", "CREATE", "begin", "INSERT", "commit", "begin", "UPDATE", "rollback", "begin", "CREATE", "SELECT"])
+    yield* ready
+    yield* accounted(server, db.pool)
+  }))
+
+  it.scoped("without such a statement it is committed and rolled back as ever, and a rollback by the server is no commit", () => Effect.gen(function*() {
+    const { db, sent, server } = yield* opened
+    const lenient = db.transaction({ implicitCommit: "autocommit" })
+    yield* lenient(db`INSERT`)
+    yield* Effect.ignore(lenient(Effect.zipRight(db`UPDATE`, Effect.fail("no"))))
+    const reason = yield* reasonOf(lenient(Effect.gen(function*() {
+      yield* Effect.ignore(db`doom`)
+      yield* db`DELETE`
+    })))
+    assert.strictEqual(reason._tag, "TransactionAbortedError")
+    assert.deepStrictEqual(sent(), ["begin", "INSERT", "commit", "begin", "UPDATE", "rollback", "begin", "doom"])
+    yield* ready
+    yield* accounted(server, db.pool)
+  }))
+})

@@ -137,6 +137,15 @@ onServers("the stock MysqlMigrator", (stock) => {
       MysqlMigrator.layer({ loader: MysqlMigrator.fromRecord({ "1_people": people, "2_names": names }) }).pipe(Layer.provideMerge(stock()), Layer.provide(none))
     )))
 
+  it.live("of several that start at once one migrates, and the others find it done or locked", () =>
+    Effect.gen(function*() {
+      const migrate = MysqlMigrator.run({ loader: MysqlMigrator.fromRecord({ "1_people": people, "2_names": names }) })
+      const all = yield* Effect.all([migrate, migrate, migrate], { concurrency: 3 })
+      assert.deepStrictEqual(all.flat(), [[1, "people"], [2, "names"]])
+      const sql = yield* SqlClient.SqlClient
+      assert.deepStrictEqual(yield* sql`SELECT * FROM people`, [{ id: 1, name: "Ada" }])
+    }).pipe(Effect.provide([stock(), none])))
+
   it.live("a migration that fails is told with its name, and what the others wrote stays with their records", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
