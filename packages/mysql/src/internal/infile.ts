@@ -170,6 +170,7 @@ const written = (value: unknown, kind: Kind, offset: number): string | undefined
   if (value === null || value === undefined) return none
   switch (kind) {
     case "integer":
+      return value === 0 ? "0" : integerOf(value)
     case "text":
       return integerOf(value)
     case "real":

@@ -1,0 +1,257 @@
+/**
+ * Bulk loads of MySQL and MariaDB: LOAD DATA stores what INSERT stores and fails as INSERT fails, and a server that asks
+ * for a file gets none.
+ *
+ * What every dialect promises of bulk is in the conformance suite; this is about the two ways of this one.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type * as Bulk from "@sluice/core/Bulk"
+import * as Database from "@sluice/core/Database"
+import type * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
+import * as Mysql from "@sluice/mysql/Mysql"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as net from "node:net"
+import { isMissing, type Server, servers } from "./server.js"
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+const written = (db: Database.Database, target: Bulk.Target, ...writes: ReadonlyArray<Rows>): Effect.Effect<Bulk.Summary, SqlError.SqlError> =>
+  db.withConnection((connection) =>
+    Effect.scoped(Effect.gen(function*() {
+      const writer = yield* connection.bulk!(target)
+      for (const rows of writes) yield* writer.write(rows)
+      return yield* writer.finish
+    }))
+  )
+
+const into = (table: string, columns: ReadonlyArray<string>, onConflict: Bulk.Target["onConflict"] = "error"): Bulk.Target => ({ table, columns, onConflict })
+
+const reasonOf = <A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<Reason.Reason, Error> =>
+  Effect.matchEffect(effect, {
+    onSuccess: (value) => Effect.fail(new Error(`expected a failure, was ${JSON.stringify(value)}`)),
+    onFailure: (error) => Effect.succeed(error.reason)
+  })
+
+/** How often this session has run a command: to be asked in the transaction, since a reset forgets it. */
+const count = (db: Database.Database, command: string): Effect.Effect<number, SqlError.SqlError> =>
+  Effect.map(db.unsafe<{ Value: string }>(`SHOW SESSION STATUS LIKE '${command}'`).one, ({ Value }) => Number(Value))
+
+/** MySQL allows no LOAD DATA LOCAL unless it is told to. */
+const allowed = (server: Server) => (isOn: boolean): Effect.Effect<void> =>
+  Effect.orDie(Effect.flatMap(Database.Database, (db) => db.unsafe(`SET GLOBAL local_infile = ${isOn ? 1 : 0}`)).pipe(
+    Effect.provide(server.fresh({ pool: { max: 1 } })),
+    Effect.asVoid
+  ))
+
+const awkward = [
+  "", "\t", "\n", "\\", "\\N", "NULL", "\\\\N", "\\t", "a\tb\nc\\d\re\0f\x1ag'h\"i", "\0", "😀 日本 ü é", "x".repeat(500) + "\t\\", "ü".repeat(300), "'); DROP TABLE t; --", " padded ", "\b\f", "0", "007"
+]
+
+describe.skipIf(isMissing)("bulk", () => {
+  for (const server of servers) {
+    const on = <A, E>(config: Mysql.Config, body: (db: Database.Database) => Effect.Effect<A, E>) =>
+      Effect.acquireUseRelease(allowed(server)(true), () =>
+        Effect.flatMap(Database.Database, body).pipe(Effect.provide(server.fresh({ ...config, pool: { max: 1 } }))), () => allowed(server)(server.name === "mariadb"))
+
+    describe(`${server.name} ${server.version}`, () => {
+      for (const sqlMode of [undefined, "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES", "ANSI_QUOTES,STRICT_TRANS_TABLES", ""]) {
+        it.live(`Q1 LOAD DATA stores every value as INSERT does, sql_mode ${sqlMode ?? "as the server has it"}`, () =>
+          on({ integers: "bigint", ...(sqlMode === undefined ? {} : { sqlMode }) }, (db) => Effect.gen(function*() {
+            const columns = ["id", "s", "c", "l", "b", "raw", "i", "big", "d", "f", "t", "at", "y", "bits", "e", "j"]
+            const table = (name: string) => db.unsafe(`CREATE TABLE ${name} (id INT PRIMARY KEY, s VARCHAR(600), c CHAR(3), l VARCHAR(600) CHARACTER SET utf16, b BOOLEAN, raw LONGBLOB, i INT,
+              big BIGINT UNSIGNED, d DECIMAL(38, 10), f DOUBLE, t TEXT, at DATETIME(3), y YEAR, bits BIT(12), e ENUM ('1', '2', 'a,b'), j JSON) COLLATE utf8mb4_bin`)
+            yield* table("loaded")
+            yield* table("inserted")
+            const every = Uint8Array.from({ length: 256 }, (_, n) => n)
+            const rows = awkward.map((text, n) => [
+              n, text, null, text, n % 2 === 0, n === 3 ? new Uint8Array(0) : every.subarray(n), -n, 2n ** 64n - 1n - BigInt(n), "12345678901234567890.1234567890",
+              n === 0 ? -0 : n / 7, text, new Date(Date.UTC(2024, 1, 29, 12, 34, 56, n)), 2000 + n, n * 100, n % 2 === 0 ? "2" : "a,b", JSON.stringify({ text })
+            ])
+            const loads = yield* db.transaction(Effect.zipRight(written(db, into("loaded", columns), rows), count(db, "Com_load")))
+            assert.strictEqual(loads, 1, "it went by LOAD DATA")
+            assert.strictEqual((yield* db.unsafe<{ n: bigint }>("SELECT COUNT(*) AS n FROM loaded")).at(0)?.n, BigInt(rows.length))
+            yield* Effect.forEach(rows, (row) => db.unsafe(`INSERT INTO inserted (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`, row))
+            const all = (name: string) => db.unsafe(`SELECT *, HEX(l) AS h FROM ${name} ORDER BY id`).values
+            assert.deepStrictEqual(yield* all("loaded"), yield* all("inserted"))
+            assert.deepStrictEqual(yield* db<string>`SELECT s FROM loaded ORDER BY id`.column("s"), awkward)
+            // No value of a row stays behind in the session.
+            assert.isNull(yield* db`SELECT CONCAT(@sluice_load_0, @sluice_load_1) AS v`.scalar)
+          })))
+      }
+
+      it.live("Q1 what LOAD DATA reads otherwise than INSERT goes by INSERT: fractions, numbers as words, generated keys", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE odd (id INT PRIMARY KEY AUTO_INCREMENT, i INT, e ENUM ('3', '2', '1'), s VARCHAR(40))`
+          assert.strictEqual((yield* written(db, into("odd", ["i", "e", "s"]), [[2.5, 1, 0.1], [1, "1", 1e21], [true, null, "x"]])).rows, 3)
+          yield* db.unsafe("CREATE TABLE same LIKE odd")
+          for (const row of [[2.5, 1, 0.1], [1, "1", 1e21], [true, null, "x"]]) yield* db.unsafe("INSERT INTO same (i, e, s) VALUES (?, ?, ?)", row)
+          assert.deepStrictEqual(yield* db`SELECT i, e, s FROM odd ORDER BY id`, yield* db`SELECT i, e, s FROM same ORDER BY id`)
+          yield* written(db, into("odd", ["id", "i"]), [[null, 7], [0, 8], [100, 9], [undefined, 10]])
+          assert.deepStrictEqual(yield* db`SELECT id FROM odd WHERE i >= 7 ORDER BY id`.column("id"), [4, 5, 100, 101])
+        })))
+
+      for (const localInfile of [true, false]) {
+        it.live(`E2 a failing row says what is wrong and where, ${localInfile ? "loaded" : "inserted"}; nothing of its write is applied`, () =>
+          on({ localInfile }, (db) => Effect.gen(function*() {
+            yield* db`CREATE TABLE parents (id INT PRIMARY KEY)`
+            yield* db`CREATE TABLE t (id TINYINT PRIMARY KEY, name VARCHAR(5) NOT NULL, code INT, parent INT, at DATE,
+              UNIQUE KEY t_code (code), CONSTRAINT t_parent FOREIGN KEY (parent) REFERENCES parents (id), CONSTRAINT t_code_check CHECK (code <> 13))`
+            yield* db`INSERT INTO t (id, name, code) VALUES (1, 'one', 1)`
+            const columns = ["id", "name", "code", "parent", "at"]
+            const row = (id: unknown, name: unknown = "n", code: unknown = null, parent: unknown = null, at: unknown = null) => [id, name, code, parent, at]
+            const fails = (bad: ReadonlyArray<unknown>, onConflict: Bulk.Target["onConflict"] = "error") =>
+              Effect.map(reasonOf(written(db, into("t", columns, onConflict), [row(50), bad, row(51)])), ({ _tag, column, constraint, outcome, table }) => {
+                assert.strictEqual(outcome, "not-applied")
+                return { _tag, table, name: constraint ?? column }
+              })
+            assert.deepStrictEqual(yield* fails(row(1)), { _tag: "UniqueViolation", table: "t", name: "PRIMARY" })
+            assert.deepStrictEqual(yield* fails(row(2, "b", 1)), { _tag: "UniqueViolation", table: "t", name: "t_code" })
+            for (const onConflict of ["error", "ignore", "replace"] as const) {
+              assert.deepStrictEqual(yield* fails(row(999), onConflict), { _tag: "DataError", table: "t", name: "id" })
+              assert.deepStrictEqual(yield* fails(row(2, "too long"), onConflict), { _tag: "DataError", table: "t", name: "name" })
+              assert.deepStrictEqual(yield* fails(row(2, "b", "x1"), onConflict), { _tag: "DataError", table: "t", name: "code" })
+              assert.deepStrictEqual(yield* fails(row(2, "b", 3, null, "2024-02-31"), onConflict), { _tag: "DataError", table: "t", name: "at" })
+              assert.deepStrictEqual(yield* fails(row(2, null), onConflict), { _tag: "ConstraintError", table: "t", name: "name" })
+              assert.deepStrictEqual(yield* fails(row(2, "b", 3, 7), onConflict), { _tag: "ConstraintError", table: "t", name: "t_parent" })
+              assert.deepStrictEqual(yield* fails(row(2, "b", 13), onConflict), { _tag: "ConstraintError", table: "t", name: "t_code_check" })
+            }
+            assert.strictEqual((yield* reasonOf(written(db, into("nowhere", ["id"]), [[1]])))._tag, "SqlSyntaxError")
+            assert.strictEqual((yield* reasonOf(written(db, into("t", ["nothing"]), [[1]])))._tag, "SqlSyntaxError")
+            assert.deepStrictEqual(yield* db`SELECT id FROM t`.column("id"), [1])
+          })))
+      }
+
+      it.live("B1 a generated column is refused and not dropped, a trigger's refusal is the load's, and what it did is undone", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE g (id INT PRIMARY KEY, twice INT AS (id * 2) STORED)`
+          yield* reasonOf(written(db, into("g", ["id", "twice"]), [[1, 5]]))
+          assert.strictEqual((yield* written(db, into("g", ["id"]), [[1], [2]])).rows, 2)
+          yield* db`CREATE TABLE log (id INT PRIMARY KEY)`
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY)`
+          yield* db.unsafe(`CREATE TRIGGER told AFTER INSERT ON t FOR EACH ROW
+            BEGIN IF NEW.id = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not thirteen'; END IF; INSERT INTO log VALUES (NEW.id MOD 10); END`).unprepared
+          assert.strictEqual((yield* written(db, into("t", ["id"]), [[1], [2]])).rows, 2)
+          assert.include((yield* reasonOf(written(db, into("t", ["id"]), [[4], [13]]))).message, "not thirteen")
+          assert.strictEqual((yield* reasonOf(written(db, into("t", ["id"]), [[5], [11]])))._tag, "UniqueViolation")
+          assert.deepStrictEqual(yield* db`SELECT id FROM log`.column("id"), [1, 2])
+          assert.deepStrictEqual(yield* db`SELECT id FROM t`.column("id"), [1, 2])
+        })))
+
+      it.live("B1 tables without transactions, views and temporary tables are loaded, the first two by INSERT", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE isam (id INT PRIMARY KEY) ENGINE = MyISAM`
+          yield* db`CREATE TABLE base (id INT PRIMARY KEY, e ENUM ('a', 'b'))`
+          yield* db`CREATE VIEW seen AS SELECT id FROM base`
+          for (const table of ["isam", "seen"]) {
+            const work = Effect.all([written(db, into(table, ["id"]), [[1], [2]], [[3]]), count(db, "Com_load")])
+            assert.deepStrictEqual(yield* db.transaction(work), [{ rows: 3, rejected: 0 }, 0])
+          }
+          yield* db.withConnection((connection) =>
+            Effect.gen(function*() {
+              const run = (sql: string) => connection.execute({
+                sql, params: [], rowMode: "array", prepare: false, readOnly: false, returnsRows: true, integers: undefined, duplicates: "last", fetchSize: 1, timeout: undefined
+              })
+              // It hides the other one, and its column is a number.
+              yield* run("CREATE TEMPORARY TABLE base (id INT PRIMARY KEY, e INT)")
+              yield* Effect.scoped(Effect.flatMap(connection.bulk!(into("base", ["id", "e"])), (writer) => Effect.zipRight(writer.write([[1, 2]]), writer.finish)))
+              assert.deepStrictEqual((yield* run("SELECT e FROM base")).rows, [[2]])
+            })
+          )
+        })))
+
+      it.live("B1 where the server takes no file, or the config offers none, rows go by INSERT", () =>
+        Effect.gen(function*() {
+          const load = (config: Mysql.Config) =>
+            Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+              yield* db`CREATE TABLE t (id INT PRIMARY KEY, b BLOB)`
+              const rows = Array.from({ length: 2_000 }, (_, n) => [n, new Uint8Array([n % 256, 0, 39, 92])] as const)
+              const before = yield* db.transaction(Effect.zipRight(written(db, into("t", ["id", "b"]), rows.slice(0, 1_000), rows.slice(1_000)), count(db, "Com_load")))
+              assert.deepStrictEqual(yield* db`SELECT b FROM t ORDER BY id`.column("b"), rows.map(({ 1: b }) => b))
+              return before
+            })).pipe(Effect.provide(server.fresh({ ...config, pool: { max: 1 } })))
+          yield* Effect.acquireUseRelease(allowed(server)(false), () => load({}), () => allowed(server)(server.name === "mariadb"))
+          assert.strictEqual(yield* load({ localInfile: false }), 0)
+        }))
+
+      it.live("B1 a write is under way while the next is encoded, and the failure of one comes out before the end", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, name TEXT)`
+          const rows = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => [from + n, `name ${from + n}`])
+          const writes = yield* db.withConnection((connection) =>
+            Effect.scoped(Effect.gen(function*() {
+              const writer = yield* connection.bulk!(into("t", ["id", "name"]))
+              yield* writer.write(rows(0, 20_000))
+              const second = yield* Effect.either(writer.write([...rows(20_000, 30_000), [1, "again"]]))
+              const third = yield* Effect.either(writer.write(rows(40_000, 40_010)))
+              return [second._tag, third._tag]
+            }))
+          )
+          assert.deepStrictEqual(writes, ["Right", "Left"])
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 20_000)
+        })))
+
+      it.live("S5 fifty loads interrupted at random leave whole writes or none, and hit nothing that comes after them", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, b BLOB, name TEXT)`
+          const rows = Array.from({ length: 10_000 }, (_, n) => [n, new Uint8Array(20), `name ${n}`])
+          for (let i = 0; i < 50; i++) {
+            const fiber = yield* Effect.fork(written(db, into("t", ["id", "b", "name"]), rows))
+            yield* Effect.sleep(i * 2)
+            yield* Fiber.interrupt(fiber)
+            const left = yield* db<number>`SELECT COUNT(*) FROM t`.scalar
+            assert.include([0, 10_000], left, `after ${i * 2} ms`)
+            yield* db`DELETE FROM t`
+          }
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND <> 'Sleep' AND ID <> CONNECTION_ID()`.scalar, 0)
+        })), 60_000)
+
+      it.live("E2 a server that asks for another file than the one that was offered gets nothing, and nothing is loaded", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY)`
+          const name = yield* db<string>`SELECT DATABASE()`.scalar
+          const from = new URL(server.url)
+          const sent: Array<Buffer> = []
+          let asked = false
+          // A server that lies: it is the real one, but for the name of the file.
+          const liar = net.createServer((client) => {
+            const upstream = net.connect(Number(from.port), from.hostname)
+            upstream.on("data", (bytes) => {
+              const at = bytes.indexOf("\xfbsluice rows", 0, "latin1")
+              if (at !== -1) {
+                asked = true
+                bytes.write("/etc/passwd", at + 1, "latin1")
+              }
+              client.write(bytes)
+            })
+            client.on("data", (bytes) => {
+              if (asked) sent.push(bytes)
+              upstream.write(bytes)
+            })
+            for (const socket of [client, upstream]) {
+              socket.on("error", () => {})
+              socket.on("close", () => {
+                client.destroy()
+                upstream.destroy()
+              })
+            }
+          })
+          const port = yield* Effect.async<number>((resume) => {
+            liar.listen(0, "127.0.0.1", () => resume(Effect.succeed((liar.address() as net.AddressInfo).port)))
+          })
+          const reason = yield* Effect.flatMap(Database.Database, (db) => reasonOf(written(db, into("t", ["id"]), [[1], [2]]))).pipe(
+            Effect.provide(Mysql.layer({ url: server.url, host: "127.0.0.1", port, database: name, pool: { max: 1 } })),
+            Effect.ensuring(Effect.sync(() => liar.close()))
+          )
+          assert.isTrue(asked)
+          assert.strictEqual(reason._tag, "ConnectionError")
+          assert.include(reason.message, "another file")
+          // An empty packet, and no byte of a file or of a row.
+          assert.deepStrictEqual([...sent[0]!.subarray(0, 3)], [0, 0, 0])
+          assert.notInclude(Buffer.concat(sent).toString("latin1"), "root:")
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 0)
+        })))
+    })
+  }
+})
