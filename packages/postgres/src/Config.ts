@@ -47,9 +47,9 @@ export interface Tls {
  * smaller integers and floats are numbers. numeric, date, time, interval, timestamps, uuid, json, enums, ranges and
  * composites are their exact text, bytea is bytes, arrays are arrays of those.
  *
- * Types in: a number means what the same literal would, int4, int8 or numeric; a bigint int8 or numeric; bytes are bytea.
- * Text, a Date, arrays and objects (as JSON) take the type of the place where they stand; where there is none, as in
- * `SELECT ${"a"}`, that is text.
+ * Types in: a number means what the same literal would, int4, int8 or numeric; a bigint int8 or numeric; a BigDecimal is
+ * numeric, bytes are bytea. Text, a Date, a DateTime, arrays and plain objects (as JSON) take the type of the place where
+ * they stand; where there is none, as in `SELECT ${"a"}`, that is text.
  *
  * @example
  * ```ts

@@ -105,6 +105,20 @@ describe.skipIf(isMissing)("Postgres, interrupted", () => {
       assert.strictEqual((yield* db.pool.stats).opened, 1)
     })))
 
+  it.live("P9 a stream that is interrupted while it waits for the pool leaves the pool whole", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      for (let n = 0; n < 5; n++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* db.session
+          const fiber = yield* Effect.fork(Stream.runDrain(db`SELECT generate_series(1, 10)`.stream))
+          yield* Effect.repeat(Effect.map(db.pool.stats, (stats) => stats.waiting), { until: (waiting) => waiting === 1 })
+          yield* Fiber.interrupt(fiber)
+        }))
+      }
+      assert.strictEqual(yield* Stream.runCount(db`SELECT generate_series(1, 10)`.stream), 10)
+      assert.strictEqual((yield* db.pool.stats).lent, 0)
+    })))
+
   it.live("a server that ends the session in the middle of a statement, a stream or a pause is a failure, never a hang", () =>
     on({ pool: { max: 3 } }, (db) => Effect.gen(function*() {
       const kill = (id: number) => db`SELECT pg_terminate_backend(${id})`

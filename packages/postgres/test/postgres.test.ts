@@ -182,6 +182,17 @@ describe.skipIf(isMissing)("Postgres", () => {
         assert.deepStrictEqual(yield* db`SELECT * FROM t`, [])
       })))
 
+    it.live("T5 what is deferred to the end of a statement by itself is that statement's failure", () =>
+      on({}, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE parents (id INTEGER PRIMARY KEY)`
+        yield* db`CREATE TABLE children (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)`
+        for (const insert of [db`INSERT INTO children VALUES (1)`, db`INSERT INTO children VALUES (1)`.unprepared, db`INSERT INTO children VALUES (1) RETURNING parent`]) {
+          const reason = yield* reasonOf(insert)
+          assert.deepStrictEqual([reason._tag, reason.outcome], ["ConstraintError", "not-applied"])
+        }
+        assert.deepStrictEqual(yield* db`SELECT * FROM children`, [])
+      })))
+
     it.live("T7 after a failure every later statement of the transaction fails, and none runs by itself", () =>
       on({}, (db) => Effect.gen(function*() {
         yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY)`

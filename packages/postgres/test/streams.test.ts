@@ -11,6 +11,13 @@ import { on, reasonOf } from "./asking.js"
 import { isMissing } from "./server.js"
 
 describe.skipIf(isMissing)("Postgres, streams and bulk", () => {
+  const load = (db: Database.Database, target: Partial<Bulk.Target>, ...writes: ReadonlyArray<ReadonlyArray<ReadonlyArray<unknown>>>) =>
+    db.withConnection((connection) => Effect.scoped(Effect.gen(function*() {
+      const writer = yield* connection.bulk!({ table: "t", columns: ["id", "name"], onConflict: "error", ...target })
+      for (const rows of writes) yield* writer.write(rows)
+      return yield* writer.finish
+    })))
+
   it.live("S1 half a million rows arrive in order, in little memory, while the consumer is slow at times", () =>
     on({}, (db) => Effect.gen(function*() {
       let sum = 0
@@ -77,6 +84,10 @@ describe.skipIf(isMissing)("Postgres, streams and bulk", () => {
         const seen = yield* Stream.runCollect(rows.stream.pipe(Stream.mapEffect(({ i }) => Effect.gen(function*() {
           assert.isFalse(yield* session.inTransaction)
           if (i === 15) assert.strictEqual((yield* reasonOf(session`SELECT 1 / 0`))._tag, "DataError")
+          if (i === 25) {
+            const reason = yield* reasonOf(session.provide(load(db, { columns: ["id"] }, [[9]])))
+            assert.strictEqual(reason._tag, "UnsupportedError")
+          }
           if (i === 20) assert.strictEqual((yield* reasonOf(session`INSERT INTO t VALUES (1)`))._tag, "UnsupportedError")
           return yield* session<number>`SELECT ${i} * 2`.scalar
         }))))
@@ -101,13 +112,6 @@ describe.skipIf(isMissing)("Postgres, streams and bulk", () => {
       const rows = db<{ i: number }>`SELECT generate_series(1, 60) AS i`.with({ fetchSize: 7 }).stream
       yield* db.transaction(Stream.runForEach(Stream.zip(rows, rows), ([{ i }]) => db`INSERT INTO t VALUES (${i})`))
       assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 60)
-    })))
-
-  const load = (db: Database.Database, target: Partial<Bulk.Target>, ...writes: ReadonlyArray<ReadonlyArray<ReadonlyArray<unknown>>>) =>
-    db.withConnection((connection) => Effect.scoped(Effect.gen(function*() {
-      const writer = yield* connection.bulk!({ table: "t", columns: ["id", "name"], onConflict: "error", ...target })
-      for (const rows of writes) yield* writer.write(rows)
-      return yield* writer.finish
     })))
 
   it.live("bulk writes every row or none, counts duplicates, and ignores nothing but keys", () =>

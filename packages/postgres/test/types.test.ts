@@ -3,7 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@sluice/postgres/Postgres"
+import * as BigDecimal from "effect/BigDecimal"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { inspect } from "node:util"
 import { on, reasonOf } from "./asking.js"
 import { asRoot, fresh, isMissing } from "./server.js"
@@ -50,6 +53,22 @@ describe.skipIf(isMissing)("Postgres, types", () => {
       yield* db`ANALYZE t`
       const plan = (yield* db<{ "QUERY PLAN": string }>`EXPLAIN SELECT * FROM t WHERE price = ${0.5}`.column("QUERY PLAN")).join("\n")
       assert.include(plan, "by_price")
+    })))
+
+  it.live("a BigDecimal and a DateTime go in as what they mean, and an object of a class is refused", () =>
+    on({}, (db) => Effect.gen(function*() {
+      const at = DateTime.unsafeMakeZoned("2024-02-29T12:34:56.789Z", { timeZone: "Asia/Tokyo" })
+      const price = BigDecimal.unsafeFromString("12345678901234567890.10")
+      assert.deepStrictEqual(
+        yield* db`SELECT ${price} AS n, ${at}::timestamptz = ${new Date("2024-02-29T12:34:56.789Z")}::timestamptz AS same, ${[price, null]}::numeric[] AS many`.values,
+        [["12345678901234567890.1", true, ["12345678901234567890.1", null]]]
+      )
+      for (const value of [Redacted.make("secret"), new Map([[1, 2]]), new (class Point { x = 1 })()]) {
+        const reason = yield* reasonOf(db`SELECT ${value}`)
+        assert.deepStrictEqual([reason._tag, reason.outcome], ["DataError", "not-applied"])
+        assert.include(reason.message, "class")
+      }
+      assert.deepStrictEqual(yield* db`SELECT ${Object.assign(Object.create(null) as object, { a: 1 })}::json`.values, [["{\"a\":1}"]])
     })))
 
   it.live("with dates \"date\" a Date comes back as it went in, and what it cannot hold is a DataError", () =>

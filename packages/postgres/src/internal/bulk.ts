@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import type { Postgres } from "./connection.js"
 import * as Copy from "./copy.js"
 import { dialect } from "./dialect.js"
+import { besideStream } from "./transactions.js"
 import { refuse, textOf } from "./types.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
@@ -34,6 +35,8 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
       Effect.suspend(() => {
         if (rows.length === 0) return Effect.void
         const ragged = rows.findIndex((row) => row.length !== columns.length)
+        const beside = besideStream(connection, { sql: `COPY ${table}`, readOnly: false })
+        if (beside !== undefined) return Exit.fail(beside)
         if (ragged !== -1) return Exit.fail(uneven(ragged, rows[ragged]?.length ?? 0, columns.length))
         return Effect.map(guarded(connection, send(rows)), (count) => {
           applied += count

@@ -37,7 +37,8 @@ export const send = (connection: Postgres, sql: string, rows: Rows): Effect.Effe
   })
 
 // Values are separated by tabs and rows by line feeds; these, and the backslash, are written with one.
-const special = /[\\\n\r\t]/
+// A text with none of them, no NUL and no half of a surrogate pair goes as it is.
+const special = /[\\\n\r\t\0\ud800-\udfff]/
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
 const write = (rows: Rows, sql: string): SqlError.SqlError | undefined => {
@@ -48,7 +49,7 @@ const write = (rows: Rows, sql: string): SqlError.SqlError | undefined => {
       const value = row[c]
       if (c > 0) text += "\t"
       // A template drops the sign of -0.
-      if (typeof value === "number" && value !== 0) {
+      if ((typeof value === "number" && value !== 0) || (typeof value === "string" && !special.test(value))) {
         text += value
         continue
       }

@@ -18,8 +18,20 @@ import { Wire } from "./wire.js"
 export const open = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(connect(settings)), (wire) =>
-      Effect.onError(restore(Effect.as(Effect.zipRight(prepare(wire, settings), register(wire, settings)), wire)), () => Effect.sync(() => wire.destroy())))
+      Effect.onError(restore(Effect.as(within(Effect.zipRight(prepare(wire, settings), register(wire, settings)), settings), wire)), () => Effect.sync(() => wire.destroy())))
   )
+
+// The driver bounds the login, and this what comes after it.
+const within = <A>(self: Effect.Effect<A, SqlError.SqlError>, settings: Settings): Effect.Effect<A, SqlError.SqlError> => {
+  const milliseconds = settings.driver.connectionTimeoutMillis
+  return milliseconds === 0 ? self : Effect.timeoutFail(self, {
+    duration: milliseconds,
+    onTimeout: () =>
+      SqlError.make(new Reason.ConnectionError({
+        message: `preparing the session took longer than connectTimeout, ${milliseconds} ms`, operation: "connect", outcome: "not-applied"
+      }))
+  })
+}
 
 const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
   Effect.async((resume) => {

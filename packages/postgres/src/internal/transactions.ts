@@ -106,7 +106,7 @@ const closePortal = (connection: Postgres, cursor: Cursor): Effect.Effect<void> 
   })
 
 /** Why a statement may not run now. */
-export const besideStream = (connection: Postgres, query: Connection.Query): SqlError.SqlError | undefined =>
+export const besideStream = (connection: Postgres, query: Pick<Connection.Query, "sql" | "readOnly">): SqlError.SqlError | undefined =>
   connection.alone.size === 0 || query.readOnly ? undefined : SqlError.make(new Reason.UnsupportedError({
     message: "a statement that writes would be committed with the stream that is open beside it: begin a transaction for both",
     capability: "writesBesideStream",

@@ -3,15 +3,17 @@
  *
  * A number means what the same literal in the text would: a whole one is int4 or int8, another numeric, so that nothing of
  * it is rounded and an index is used; NaN, the infinities and -0, which numeric has not, are float8. A bigint is int8, or
- * numeric beyond it. A boolean is bool, bytes are bytea. Text, Date, arrays and objects (as JSON) are left to the server,
- * which takes the type of the place where the parameter stands. What PostgreSQL would store as something else is refused
- * before anything is sent. Called by `statements`, `many`, `bulk` and `copy`.
+ * numeric beyond it; a BigDecimal is numeric, a boolean bool, bytes are bytea. Text, Date, DateTime, arrays and plain
+ * objects (as JSON) are left to the server, which takes the type of the place where the parameter stands. What PostgreSQL
+ * would store as something else is refused before anything is sent. Called by `statements`, `many`, `bulk` and `copy`.
  *
  * @internal
  */
 /// <reference lib="es2024.string" />
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as BigDecimal from "effect/BigDecimal"
+import * as DateTime from "effect/DateTime"
 import type { Encoded } from "./messages.js"
 import { Oid } from "./oids.js"
 
@@ -32,7 +34,7 @@ export const typeOf = (value: unknown): number => {
     case "boolean":
       return Oid.bool
     case "object":
-      return isBytes(value) ? Oid.bytea : Oid.unspecified
+      return isBytes(value) ? Oid.bytea : BigDecimal.isBigDecimal(value) ? Oid.numeric : Oid.unspecified
     default:
       return Oid.unspecified
   }
@@ -97,6 +99,11 @@ const bytesOf = (value: ArrayBufferView | ArrayBufferLike): Uint8Array =>
 const structured = (value: object): string | undefined => {
   if (value instanceof Date) return dateOf(value)
   if (Array.isArray(value)) return arrayOf(value)
+  if (BigDecimal.isBigDecimal(value)) return BigDecimal.format(value)
+  if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
+  // What a class means, its own properties do not tell: a Redacted would go in as its mask.
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return undefined
   try {
     const json: unknown = JSON.stringify(value)
     return typeof json === "string" && isText(json) ? json : undefined
@@ -109,8 +116,8 @@ const structured = (value: object): string | undefined => {
 const dateOf = (value: Date): string | undefined => {
   if (Number.isNaN(value.getTime())) return undefined
   const iso = value.toISOString()
+  if (iso.length === 24) return iso.startsWith("0000") ? `0001${iso.slice(4)} BC` : iso
   const year = value.getUTCFullYear()
-  if (iso.length === 24) return year === 0 ? `0001${iso.slice(4)} BC` : iso
   return year > 0 ? iso.slice(1) : `${String(1 - year).padStart(4, "0")}${iso.slice(7)} BC`
 }
 
@@ -138,5 +145,6 @@ const why = (value: unknown): string => {
   }
   if (value instanceof Date) return "is an invalid Date"
   if (Array.isArray(value)) return "is an array with an element that PostgreSQL cannot store"
+  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) !== Object.prototype) return "is an object of a class: encode it as text"
   return typeof value === "object" ? "is an object that JSON cannot hold" : `is a ${typeof value}, which PostgreSQL cannot store`
 }
