@@ -153,6 +153,113 @@ export interface Dialect {
   readonly capabilities: Capabilities
   /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
   readonly leavesState: RegExp | undefined
+  /** How its tables are made, written to and looked up; without it, `Table` answers with UnsupportedError. */
+  readonly tables?: Tables | undefined
+}
+
+/**
+ * A kind of column, whatever a dialect calls it. `unknown` is what only the dialect knows: found by reflection.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const money: Dialect.ColumnType = { kind: "decimal", precision: 12, scale: 2 }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ColumnType {
+  /** What it holds. */
+  readonly kind:
+    | "integer" | "bigint" | "double" | "decimal" | "text" | "boolean" | "timestamp" | "date" | "uuid" | "bytes" | "json" | "unknown"
+  /** The most characters of a text; without it there is no bound. */
+  readonly length?: number | undefined
+  /** Digits of a decimal in all. */
+  readonly precision?: number | undefined
+  /** Digits of a decimal after the point. */
+  readonly scale?: number | undefined
+}
+
+/**
+ * A query of the catalog: its text with the dialect's placeholders, and their values. Its rows are read by position.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const lookup: Dialect.Lookup = { sql: "SELECT name FROM pragma_table_list WHERE schema = ?", params: ["main"] }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lookup {
+  /** The text. */
+  readonly sql: string
+  /** One value per placeholder. */
+  readonly params: ReadonlyArray<unknown>
+}
+
+/**
+ * How a dialect's tables are made, written to and looked up: what `Table` must know of it. Pure.
+ *
+ * @example
+ * ```ts
+ * import type { Dialect } from "@sluice/core"
+ *
+ * const text = (tables: Dialect.Tables) => tables.type({ kind: "text", length: 40 }, false)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tables {
+  /**
+   * The name of a type. `isKey`: the column stands in a key or an index. Where the dialect cannot, an object that says why.
+   */
+  readonly type: (type: ColumnType, isKey: boolean) => string | { readonly refusal: string }
+  /**
+   * A column that counts by itself: its type, and the words after it. `isPrimaryKey`: the words say PRIMARY KEY, too, so
+   * that it can only be the whole of the key.
+   */
+  readonly identity: (type: ColumnType) => { readonly type: string; readonly words: string; readonly isPrimaryKey: boolean }
+  /** A value as a literal, for what takes no parameters: defaults and checks. `undefined` where it has none. */
+  readonly literal: (value: unknown) => string | undefined
+  /** The expression of the present moment, as its `timestamp` holds it. */
+  readonly now: string
+  /** What stands after INSERT INTO and the table for a row of defaults only. */
+  readonly emptyRow: string
+  /** LIMIT and OFFSET; a number is bound as a parameter in its place. */
+  readonly page: (limit: number | undefined, offset: number | undefined) => ReadonlyArray<string | number>
+  /** The characters of LIKE that stand for others. */
+  readonly wildcards: string
+  /** What a parameter must be cast to, so that it is compared as the column is; `undefined` where it need not be. */
+  readonly cast: (type: ColumnType) => string | undefined
+  /** Whether `<`, `>` and ORDER BY follow the values of this type, and not the form in which they are stored. */
+  readonly isOrdered: (type: ColumnType) => boolean
+  /** Brings a value of this type from the form in which the server sends it to one that core reads. */
+  readonly read: (type: ColumnType, value: unknown) => unknown
+  /** Several statements of DDL are one transaction. */
+  readonly isTransactional: boolean
+  /** Indexes stand inside of CREATE TABLE (`INDEX name (a, b)`), and not in statements of their own. */
+  readonly inlineIndexes: boolean
+  /** A schema is a database beside this one: an index is made in it by its own name, and a table there knows no other's. */
+  readonly schemasAreApart: boolean
+  /** The tables, by name: `[name]`; only the one with this name, where one is given. */
+  readonly names: (schema: string | undefined, name: string | undefined) => Lookup
+  /**
+   * The columns of a table in order: `[name, type, isNullable, default, position in the primary key or 0, isIdentity]`. The default is
+   * SQL, or NULL; what is asked with `is` is 1 or 0, or a boolean.
+   */
+  readonly columns: (schema: string | undefined, name: string) => Lookup
+  /** The indexes without the primary key's, one row per column in order: `[index, isUnique, column]`. */
+  readonly indexes: (schema: string | undefined, name: string) => Lookup
+  /** The foreign keys, one row per column in order: `[key, column, table, its column, on delete, on update]`. */
+  readonly foreignKeys: (schema: string | undefined, name: string) => Lookup
+  /** What a type is that the catalog names. */
+  readonly typeOf: (native: string) => ColumnType
 }
 
 /**

@@ -179,6 +179,7 @@ class Compiler {
       case "RecordUpdateHelper":
         return this.updateValues(part)
       case "Custom":
+        if (isByDialect(part)) return Either.match(part.i0(this.dialect), { onLeft: (problem) => problem, onRight: (parts) => this.append(parts) })
         return new Reason.UnsupportedError({
           message: `${this.dialect.name} does not know the segment ${part.kind}`,
           capability: `custom segment ${part.kind}`
@@ -267,6 +268,35 @@ class Compiler {
     else this.sql += this.dialect.returning === "output" && what === "*" ? "INSERTED.*" : what
   }
 }
+
+const byDialectKind = "@sluice/core/byDialect"
+
+/** What a part is for a dialect, or why that dialect has none. */
+type Choice = (dialect: Dialect) => Either.Either<ReadonlyArray<Stock.Segment>, Reason.Reason>
+
+/**
+ * A part of a text that is chosen when it is compiled, by the dialect that it is compiled for: so a fragment knows
+ * nothing of a database, and still has each one's words (law Q4).
+ *
+ * @internal
+ */
+export const byDialect = (choice: Choice): Stock.Segment => {
+  const part: Stock.Custom<typeof byDialectKind, Choice> = { _tag: "Custom", kind: byDialectKind, i0: choice, i1: undefined, i2: undefined }
+  // The stock union leaves the types of a custom segment's fields to its driver.
+  return part as unknown as Stock.Segment
+}
+
+/**
+ * What a part is for a dialect; the part itself where every dialect has the same.
+ *
+ * @internal
+ */
+export const chosen = (part: Stock.Segment, dialect: Dialect): Either.Either<ReadonlyArray<Stock.Segment>, Reason.Reason> =>
+  isByDialect(part)
+    ? Either.flatMap(part.i0(dialect), (parts) => Either.map(Either.all(parts.map((inner) => chosen(inner, dialect))), (all) => all.flat()))
+    : Either.right([part])
+
+const isByDialect = (part: object): part is Stock.Custom<typeof byDialectKind, Choice> => "kind" in part && part.kind === byDialectKind
 
 // Law Q3: the columns are the keys of all rows, not those of the first.
 const columnsOf = (rows: ReadonlyArray<Record<string, unknown>>): ReadonlyArray<string> => [

@@ -11,6 +11,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Result } from "./Connection.js"
@@ -145,6 +146,11 @@ export interface Statement<A, V = unknown> extends StockStatement.Fragment, Effe
   readonly timeout: (duration: Duration.DurationInput) => Statement<A, V>
   /** The same, with other options. */
   readonly with: (options: Options) => Statement<A, V>
+  /**
+   * The same, its rows decoded by a Schema: in every way to run it but `.values`, `.raw` and `.run`. A row that does not
+   * fit fails with DecodeError, which names its column and its index. `.scalar` is then the first field of the decoded row.
+   */
+  readonly decode: <B, I>(schema: Schema.Schema<B, I>) => Statement<B, B[keyof B]>
   /** The rows as arrays, in the order of the columns. */
   readonly values: Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError>
   /** The answer in the form in which the stock driver of this dialect gives it. */

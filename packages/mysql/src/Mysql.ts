@@ -25,7 +25,7 @@ import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
 import { assignments, charsetOf } from "./internal/charset.js"
 import * as Control from "./internal/control.js"
-import { dialect, raw } from "./internal/dialect.js"
+import { dialectAt, raw } from "./internal/dialect.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 import { refusedSetting } from "./internal/session.js"
 import { wireOf } from "./internal/wire.js"
@@ -74,7 +74,7 @@ export const make = (
     })
     return yield* Database.make({
       ...config,
-      dialect,
+      dialect: dialectAt(checked.offset),
       raw,
       withTransaction: { implicitCommit: config.implicitCommit },
       pools: { write, read: undefined, session: undefined },

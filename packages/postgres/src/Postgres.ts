@@ -20,7 +20,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
-import { dialect, raw } from "./internal/dialect.js"
+import { dialectOf, raw } from "./internal/dialect.js"
 import { settings } from "./internal/options.js"
 
 export { type Codec, composite, hstore, vector } from "./Codecs.js"
@@ -58,7 +58,7 @@ export const make = (
     })
     return yield* Database.make({
       ...config,
-      dialect,
+      dialect: dialectOf(config.json ?? "string"),
       raw,
       pools: { write, read: undefined, session: undefined },
       attributes: {

@@ -122,7 +122,7 @@ const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
     if (Exit.isSuccess(exit)) {
       for (const db of opened) {
         yield* accounted(db)
-        if (profile.running !== undefined) assert.strictEqual(yield* profile.running(db), 0, "the server still runs something of ours")
+        if (profile.running !== undefined) assert.strictEqual(Number(yield* profile.running(db)), 0, "the server still runs something of ours")
       }
     }
     yield* exit

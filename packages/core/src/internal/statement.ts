@@ -16,6 +16,7 @@ import { identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type * as Schema from "effect/Schema"
 import type { Scope as EffectScope } from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Connection, Query, Result, Rows } from "../Connection.js"
@@ -27,6 +28,7 @@ import * as SqlScript from "../SqlScript.js"
 import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
 import { type Client, scopeFor, type Shape } from "./client.js"
+import { bySchema, Decoded } from "./decoded.js"
 import { mapNow } from "./held.js"
 import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
@@ -43,6 +45,11 @@ interface Mode {
   readonly transform: boolean
 }
 
+/** A statement's options, and whether its rows come as arrays whoever asks: then what reads them knows the columns. */
+export interface OwnOptions extends Options {
+  readonly rowMode?: "array" | undefined
+}
+
 const objects: Mode = { rowMode: "object", prepare: true, transform: true }
 const arrays: Mode = { rowMode: "array", prepare: true, transform: true }
 
@@ -50,7 +57,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   constructor(
     readonly client: Client,
     readonly source: Source,
-    readonly options: Options,
+    readonly options: OwnOptions,
     /** A session's statements run on its scope, whatever fiber runs them. */
     readonly scope: Scope | undefined
   ) {
@@ -142,7 +149,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   get stream(): Stream.Stream<A, SqlError.SqlError> {
     return Stream.unwrapScoped(Effect.map(this.open, (rows) =>
       Stream.repeatEffectChunkOption(Effect.matchEffect(rows.next, {
-        onSuccess: (chunk) => chunk.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(this.decode(chunk))),
+        onSuccess: (chunk) => chunk.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(this.renamed(chunk))),
         onFailure: (error) => Effect.fail(Option.some(error))
       }))))
   }
@@ -154,7 +161,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
       yield* Effect.addFinalizer(() => Effect.sync(() => {
         isOpen = false
       }))
-      return yield* Cursor.make<A>(rows, () => isOpen, (chunk) => this.decode(chunk))
+      return yield* Cursor.make<A>(rows, () => isOpen, (chunk) => this.renamed(chunk))
     })
   }
 
@@ -226,7 +233,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     const query: Query = {
       sql,
       params,
-      rowMode: mode.rowMode,
+      rowMode: options.rowMode ?? mode.rowMode,
       prepare: mode.prepare,
       readOnly: classification.readOnly,
       returnsRows: classification.returnsRows,
@@ -300,29 +307,31 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   private rows(result: Result, transform: boolean): ReadonlyArray<A> {
-    return transform ? this.decode(result.rows) : (result.rows as ReadonlyArray<A>)
+    return transform ? this.renamed(result.rows) : (result.rows as ReadonlyArray<A>)
   }
 
   // What the server sends has the type that the user gave it; `Schema` at the edge is how it is proven.
-  private decode(rows: ReadonlyArray<unknown>): ReadonlyArray<A> {
+  private renamed(rows: ReadonlyArray<unknown>): ReadonlyArray<A> {
     const { transformRows } = this.client
-    return (transformRows === undefined ? rows : transformRows(rows as ReadonlyArray<object>)) as ReadonlyArray<A>
+    return (transformRows === undefined || this.options.rowMode === "array" ? rows : transformRows(rows as ReadonlyArray<object>)) as ReadonlyArray<A>
   }
 
-  private mismatch(expected: string, found: number): Effect.Effect<never, SqlError.SqlError> {
-    const compiled = this.compiled(true)
-    if (Either.isLeft(compiled)) return Effect.fail(compiled.left)
-    const { sql } = compiled.right
+  mismatch(expected: string, found: number): Effect.Effect<never, SqlError.SqlError> {
     return SqlError.fail(
-      new Reason.ResultError({
-        message: `expected ${expected}, found ${found} ${found === 1 ? "row" : "rows"}`,
-        expected,
-        found,
-        // A statement that writes did so: only its rows are not what was asked for.
-        outcome: classify(this.client, sql).readOnly ? "not-applied" : "applied",
-        statement: sql
-      })
+      new Reason.ResultError({ message: `expected ${expected}, found ${found} ${found === 1 ? "row" : "rows"}`, expected, found, ...this.answered() })
     )
+  }
+
+  /** What an error says of a statement that was answered: one that writes did so, only its rows are not what was asked for. */
+  answered(): { readonly outcome: Reason.Outcome; readonly statement?: string } {
+    const compiled = this.compiled(true)
+    if (Either.isLeft(compiled)) return { outcome: "not-applied" }
+    const { sql } = compiled.right
+    return { outcome: classify(this.client, sql).readOnly ? "not-applied" : "applied", statement: sql }
+  }
+
+  decode<B, I>(schema: Schema.Schema<B, I>): Statement<B, never> {
+    return new Decoded(this, bySchema(schema))
   }
 }
 

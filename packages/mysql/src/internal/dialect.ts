@@ -8,6 +8,7 @@
 import type { Result } from "@sluice/core/Connection"
 import * as Dialect from "@sluice/core/Dialect"
 import * as SqlScript from "@sluice/core/SqlScript"
+import { tables } from "./tables.js"
 
 /** What every server of this dialect can do; MariaDB answers INSERT and DELETE with rows, too. */
 export const capabilities: Dialect.Capabilities = {
@@ -51,8 +52,12 @@ export const dialect: Dialect.Dialect = {
   // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is 16 MB unless the server says otherwise.
   limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,
-  leavesState: /\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+@/i
+  leavesState: /\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+@/i,
+  tables: tables(0)
 }
+
+/** The dialect of a database whose sessions are so many minutes from UTC. */
+export const dialectAt = (offset: number): Dialect.Dialect => offset === 0 ? dialect : { ...dialect, tables: tables(offset) }
 
 /** What mysql2 answers: rows for a statement that has them, else a result header. */
 export const raw = (result: Result): unknown =>

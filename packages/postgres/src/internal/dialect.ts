@@ -8,6 +8,7 @@
 import type { Result } from "@sluice/core/Connection"
 import * as Dialect from "@sluice/core/Dialect"
 import * as SqlScript from "@sluice/core/SqlScript"
+import { tables } from "./tables.js"
 
 /** What every server of this dialect can do. */
 export const capabilities: Dialect.Capabilities = {
@@ -47,8 +48,12 @@ export const dialect: Dialect.Dialect = {
   // Bind counts parameters in 16 bits; a message has at most 2^30 - 1 bytes.
   limits: { maxParameters: 65_535, maxStatementBytes: 0x3fffffff - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,
-  leavesState: /\b(?:pg_(?:try_)?advisory_(?:lock|unlock)\w*|set_config|setseed)\s*\(|\bINTO\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP/i
+  leavesState: /\b(?:pg_(?:try_)?advisory_(?:lock|unlock)\w*|set_config|setseed)\s*\(|\bINTO\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP/i,
+  tables: tables("string")
 }
+
+/** The dialect of a database whose JSON comes as text, or parsed. */
+export const dialectOf = (json: "string" | "parsed"): Dialect.Dialect => json === "string" ? dialect : { ...dialect, tables: tables(json) }
 
 /** What pg answers. */
 export const raw = (result: Result): unknown => ({

@@ -8,6 +8,7 @@
 import type { Result } from "@sluice/core/Connection"
 import * as Dialect from "@sluice/core/Dialect"
 import * as SqlScript from "@sluice/core/SqlScript"
+import { tables } from "./tables.js"
 
 /** What every connection to SQLite can do: the library is inside the process, so there is one answer. */
 export const capabilities: Dialect.Capabilities = {
@@ -53,7 +54,8 @@ export const dialect: Dialect.Dialect = {
   // https://sqlite.org/limits.html: SQLITE_MAX_VARIABLE_NUMBER and SQLITE_MAX_SQL_LENGTH.
   limits: { maxParameters: 32_766, maxStatementBytes: 1_000_000_000, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,
-  leavesState: undefined
+  leavesState: undefined,
+  tables
 }
 
 /** What better-sqlite3 answers: rows for a statement that has them, else the result of `run`. */

@@ -11,9 +11,11 @@ import { replicas } from "./replicas.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
 import { streams } from "./streams.js"
+import { schemas } from "./schemas.js"
+import { tables } from "./tables.js"
 import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...tables, ...schemas
 ]

@@ -61,12 +61,19 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/bounded", "internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
   ["Transaction"],
   ["Cursor"],
-  ["Statement"],
+  ["Statement", "internal/decoded"],
   ["internal/constructor", "internal/stock"],
   // The words of a transaction stand under Statement; running one is a verb over the stock client, which has statements.
   ["internal/transaction"],
   ["Session", "Doctor"],
   ["Database", "internal/verbs"],
+  // Tables stand above the database, which knows nothing of them.
+  ["internal/codec"],
+  ["Condition"],
+  ["Expression"],
+  ["Column"],
+  ["Query"],
+  ["Table"],
   ["index"]
 ]
 
