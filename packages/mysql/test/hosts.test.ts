@@ -29,6 +29,35 @@ const within = <A, E, R>(layer: Layer.Layer<Database.DatabaseId, SqlError.SqlErr
 
 const portOf = (db: Database.Database) => db<number>`SELECT @@port`.scalar
 
+/** An address that belongs to one server, and then to another: what was open stays where it was. */
+const movable = (first: Member) =>
+  Effect.gen(function*() {
+    let target = first.port
+    const sockets = new Set<Net.Socket>()
+    const server = yield* Effect.acquireRelease(
+      Effect.async<Net.Server>((resume) => {
+        const server = Net.createServer((client) => {
+          const upstream = Net.connect(target, "127.0.0.1")
+          for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+            sockets.add(from)
+            from.on("error", () => to.destroy()).on("close", () => to.destroy()).pipe(to)
+          }
+        }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.async<void>((resume) => {
+        for (const socket of sockets) socket.destroy()
+        server.close(() => resume(Effect.void))
+      })
+    )
+    const address = server.address()
+    return {
+      at: { host: "127.0.0.1", port: typeof address === "object" && address !== null ? address.port : 0 },
+      to: (member: Member) => {
+        target = member.port
+      }
+    }
+  })
+
 /** Sessions of the tests' user there. */
 const sessions = (member: Member) => member.ask<number>("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app'")
 
@@ -111,34 +140,16 @@ describe.skipIf(isMissing)("Mysql, several hosts", () => {
     it.effect("S5 where another server answers at the address of before, nothing is killed", () =>
       Effect.gen(function*() {
         const { members: [a, b] } = yield* Cluster
-        let target = a.port
-        const sockets = new Set<Net.Socket>()
-        const moving = yield* Effect.acquireRelease(
-          Effect.async<Net.Server>((resume) => {
-            const server = Net.createServer((client) => {
-              const upstream = Net.connect(target, "127.0.0.1")
-              for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
-                sockets.add(from)
-                from.on("error", () => to.destroy()).on("close", () => to.destroy()).pipe(to)
-              }
-            }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-          }),
-          (server) => Effect.async<void>((resume) => {
-            for (const socket of sockets) socket.destroy()
-            server.close(() => resume(Effect.void))
-          })
-        )
-        const address = moving.address()
-        const port = typeof address === "object" && address !== null ? address.port : 0
+        const moving = yield* movable(a)
         // Ids count from each server's start: those that come next there are made the same as the one here.
         const next = (member: Member) => member.ask<number>("SELECT CONNECTION_ID()")
         const floor = yield* next(b)
         yield* Effect.repeat(next(a), { until: (id) => id > floor + 20 })
-        yield* within(Mysql.layer({ host: "127.0.0.1", port, username: "app", database: "app", pool: { cancelTimeout: "1 second" } }), (db) => Effect.gen(function*() {
+        yield* within(Mysql.layer({ ...moving.at, username: "app", database: "app", pool: { cancelTimeout: "1 second" } }), (db) => Effect.gen(function*() {
           const victim = yield* Effect.fork(db`SELECT SLEEP(5)`)
           yield* until(Effect.map(a.ask<number>("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(5)%'"), (n) => n === 1))
           // The address belongs to the other one now.
-          target = b.port
+          moving.to(b)
           const id = yield* a.ask<number>("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(5)%'")
           yield* within(on([b], "any", { pool: { max: 200, min: 0 } }), (there) => Effect.gen(function*() {
             const held = yield* Effect.forEach(Array.from({ length: 100 }), () => there.reserve, { concurrency: 20 })
@@ -153,6 +164,34 @@ describe.skipIf(isMissing)("Mysql, several hosts", () => {
           }).pipe(Effect.scoped))
           assert.strictEqual(yield* portOf(db), b.port)
         }))
+      }).pipe(Effect.scoped))
+
+    it.effect("S5 a connection by which statements are stopped is opened again when it was lost, and closed with the database", () =>
+      Effect.gen(function*() {
+        const { members: [a, b] } = yield* Cluster
+        const moving = yield* movable(a)
+        const sleeping = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(30)%'"
+        yield* within(Mysql.layer({ ...moving.at, username: "app", database: "app" }), (db) => Effect.scoped(Effect.gen(function*() {
+          const session = yield* db.session
+          const id = yield* session<number>`SELECT CONNECTION_ID()`.scalar
+          const stopped = Effect.gen(function*() {
+            const victim = yield* Effect.fork(session`SELECT SLEEP(30)`)
+            yield* until(Effect.map(a.ask<number>(sleeping), (n) => n === 1))
+            yield* Fiber.interrupt(victim)
+            yield* until(Effect.map(a.ask<number>(sleeping), (n) => n === 0))
+            assert.strictEqual(yield* session<number>`SELECT CONNECTION_ID()`.scalar, id)
+          })
+          yield* stopped
+          yield* a.run(`KILL ${yield* a.ask<number>(`SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'app' AND ID <> ${id}`)}`)
+          yield* until(Effect.map(sessions(a), (n) => n === 1))
+          // Meanwhile the address leads elsewhere, for another borrower.
+          moving.to(b)
+          assert.strictEqual(yield* portOf(db), b.port)
+          moving.to(a)
+          yield* stopped
+          assert.strictEqual(yield* sessions(a), 2)
+        })))
+        yield* until(Effect.map(sessions(a), (n) => n === 0))
       }).pipe(Effect.scoped))
 
     it.effect("a primary that becomes read-only empties the pool: one failure says so, and the next write is on the new one", () =>

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { authority, replace } from "./certificates.js"
 import { kinds } from "./own.js"
@@ -61,6 +62,21 @@ describe.skipIf(isMissing)("TLS", () => {
         assert.deepStrictEqual(yield* refusal({ ...config, tls: { ca } }), wrongName)
         assert.notStrictEqual(yield* cipher({ ...config, tls: { ca, verifyIdentity: false } }), "")
         assert.notStrictEqual(yield* cipher({ ...config, host: "localhost", tls: { ca } }), "")
+      }), 60_000)
+  }
+
+  for (const { launch, name } of kinds) {
+    it.scopedLive(`S5 ${name}: a statement is stopped over TLS as well, by a connection that checks the server's name`, () =>
+      Effect.gen(function*() {
+        const { ca, file, issue } = yield* authority
+        const server = issue("server", "DNS:localhost")
+        const { port } = yield* launch([`--ssl-ca=${file}`, `--ssl-cert=${server.files.cert}`, `--ssl-key=${server.files.key}`, "--require-secure-transport=ON"])
+        yield* Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+          const id = yield* db<number>`SELECT CONNECTION_ID()`.scalar
+          assert.isTrue(Option.isNone(yield* Effect.timeoutOption(db`SELECT SLEEP(30)`, "300 millis")))
+          // The same connection answers: the statement was stopped, and the connection not given up.
+          assert.strictEqual(yield* db<number>`SELECT CONNECTION_ID()`.scalar, id)
+        })).pipe(Effect.provide(Mysql.layer({ host: "localhost", port, username: "root", tls: { ca }, pool: { max: 1 } })))
       }), 60_000)
   }
 

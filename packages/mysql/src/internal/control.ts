@@ -30,7 +30,9 @@ export interface Controls {
 /** Controls that are closed with their scope. */
 export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(function*() {
   const lines = new Map<string, Line>()
-  yield* Effect.addFinalizer(() => Effect.forEach(lines.values(), (line) => line.quit, { concurrency: "unbounded", discard: true }))
+  // Apart from the map: a line that was forgotten may be opened again by a lease that still has it.
+  const wires = new Set<Wire>()
+  yield* Effect.addFinalizer(() => Effect.forEach(wires, (wire) => wire.quit, { concurrency: "unbounded", discard: true }))
   return {
     of: (wire, settings, identity) => {
       const { remoteAddress, remotePort } = wire.raw.stream
@@ -40,7 +42,7 @@ export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(func
       if (known !== undefined) return known
       // Servers come and go behind a name: those that are gone are forgotten.
       for (const [other, line] of lines) if (line.isSpent) lines.delete(other)
-      const line = new Line(at(settings, address), identity)
+      const line = new Line(at(settings, address), identity, wires)
       lines.set(key, line)
       return line
     }
@@ -52,7 +54,7 @@ class Line implements Control {
   private wire: Wire | undefined
   private readonly opening = Effect.unsafeMakeSemaphore(1)
 
-  constructor(private readonly settings: Settings, private readonly identity: string | undefined) {}
+  constructor(private readonly settings: Settings, private readonly identity: string | undefined, private readonly wires: Set<Wire>) {}
 
   /** It was used, and lost its connection. */
   get isSpent(): boolean {
@@ -77,21 +79,19 @@ class Line implements Control {
 
   private get opened(): Effect.Effect<Wire, SqlError.SqlError> {
     return this.opening.withPermits(1)(Effect.suspend(() =>
-      this.wire !== undefined && !this.wire.isClosed ? Effect.succeed(this.wire) : Effect.tap(this.open, (fresh) =>
-        Effect.sync(() => {
-          this.wire = fresh
-        }))
-    ))
+      this.wire !== undefined && !this.wire.isClosed ? Effect.succeed(this.wire) : this.open))
   }
 
   private get open(): Effect.Effect<Wire, SqlError.SqlError> {
+    const kept = (wire: Wire) =>
+      Effect.sync(() => {
+        if (this.wire !== undefined) this.wires.delete(this.wire)
+        this.wires.add(wire)
+        return this.wire = wire
+      })
     return connect(this.settings, (wire) =>
-      this.identity === undefined ? Effect.succeed(wire) : Effect.flatMap(Server.ask(wire), ({ identity }) =>
-        identity === this.identity ? Effect.succeed(wire) : SqlError.fail(elsewhere(this.settings.endpoint))))
-  }
-
-  get quit(): Effect.Effect<void> {
-    return Effect.suspend(() => this.wire === undefined ? Effect.void : this.wire.quit)
+      this.identity === undefined ? kept(wire) : Effect.flatMap(Server.ask(wire), ({ identity }) =>
+        identity === this.identity ? kept(wire) : SqlError.fail(elsewhere(this.settings.endpoint))))
   }
 }
 
