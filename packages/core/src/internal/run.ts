@@ -14,7 +14,7 @@ import type { Connection, Query, Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
 import { type Client, poolOf, scopeFor, writing } from "./client.js"
-import { exitOf, mustSettle } from "./held.js"
+import { exitOf, mapNow, mustSettle } from "./held.js"
 import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
@@ -32,40 +32,47 @@ export interface Prepared {
   readonly timeout: "statement" | "database"
 }
 
-/** Runs work on a connection for one query: on the scope's, else on a lease that goes back afterwards. */
-export const runIn = <A>(
+/** Runs work on a connection for one query: on the scope's, else on a lease that goes back before the answer is projected. */
+export const runIn = <A, B>(
   client: Client,
   scope: OwnScope | undefined,
   prepared: Prepared,
-  work: Work<A>
-): Effect.Effect<A, SqlError.SqlError> => {
+  work: Work<A>,
+  project: (answer: A) => B
+): Effect.Effect<B, SqlError.SqlError> => {
   const { query } = prepared
   const timed: Work<A> = query.timeout === undefined ? work : (connection) => withTimeout(work(connection), prepared, query.timeout)
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
     const refusal = scope.held.besideStream()
     if (refusal !== undefined) return Effect.fail(refusal)
-    const run = scope.held.run(scope, scope.held.begun(timed), !prepared.leavesState)
+    const run = scope.held.run(scope, scope.held.begun((connection: Connection) => mapNow(timed(connection), project)), !prepared.leavesState)
     return client.replicas === undefined || query.readOnly ? run : writing(client, run)
   }
   const lending = poolOf(client, query).lending
-  if (client.replicas !== undefined) return runRouted(client, client.replicas, prepared, timed)
+  if (client.replicas !== undefined) return runRouted(client, client.replicas, prepared, timed, project)
   if (lending.options.synchronous === true) {
     const entry = lending.take()
-    if (entry !== undefined) return runNow(lending, entry, prepared, work)
+    if (entry !== undefined) return runNow(lending, entry, prepared, (connection) => mapNow(work(connection), project))
   }
   return Effect.uninterruptibleMask((restore) => {
     const entry = lending.take()
     return entry === undefined
-      ? Effect.flatMap(lending.acquire(restore), (entry) => runLeased(lending, entry, prepared, timed, restore))
-      : runLeased(lending, entry, prepared, timed, restore)
+      ? Effect.flatMap(lending.acquire(restore), (entry) => runLeased(lending, entry, prepared, timed, project, restore))
+      : runLeased(lending, entry, prepared, timed, project, restore)
   })
 }
 
-const runRouted = <A>(client: Client, replicas: Replicas, prepared: Prepared, work: Work<A>): Effect.Effect<A, SqlError.SqlError> => {
+const runRouted = <A, B>(
+  client: Client,
+  replicas: Replicas,
+  prepared: Prepared,
+  work: Work<A>,
+  project: (answer: A) => B
+): Effect.Effect<B, SqlError.SqlError> => {
   const run = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(replicas.lease(poolOf(client, prepared.query).lending, prepared, restore), ({ entry, lending }) =>
-      runLeased(lending, entry, prepared, work, restore)))
+      runLeased(lending, entry, prepared, work, project, restore)))
   return prepared.query.readOnly ? run : writing(client, run)
 }
 
@@ -84,18 +91,19 @@ const runNow = <A>(
   return effect
 }
 
-const runLeased = <A>(
+const runLeased = <A, B>(
   lending: Lending<Connection>,
   entry: Entry<Connection>,
   prepared: Prepared,
   work: Work<A>,
+  project: (answer: A) => B,
   restore: Restore
-): Effect.Effect<A, SqlError.SqlError> => {
+): Effect.Effect<B, SqlError.SqlError> => {
   if (prepared.leavesState) entry.dirty = true
   return Effect.matchCauseEffect(restore(applied(work, entry.connection)), {
     onSuccess: (value) => {
       lending.release(entry)
-      return Exit.succeed(value)
+      return Exit.succeed(project(value))
     },
     onFailure: (cause) => {
       handBack(lending, entry, cause)

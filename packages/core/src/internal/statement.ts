@@ -29,7 +29,6 @@ import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
 import { type Client, scopeFor, type Shape } from "./client.js"
 import { bySchema, Decoded } from "./decoded.js"
-import { mapNow } from "./held.js"
 import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
@@ -244,7 +243,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     }
     return Either.right({
       query,
-      leavesState: classification.leavesState || (client.dialect.leavesState?.test(sql) ?? false),
+      leavesState: classification.leavesState,
       timeout: options.timeout === undefined ? "database" : "statement"
     })
   }
@@ -265,8 +264,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
         const prepared = self.prepared(mode, fiber.currentContext)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         const { query } = prepared.right
-        return runIn(self.client, scopeFor(self.client, fiber.currentContext, self.scope), prepared.right, (connection) =>
-          mapNow(send(connection, query), project))
+        return runIn(self.client, scopeFor(self.client, fiber.currentContext, self.scope), prepared.right, (connection) => send(connection, query), project)
       })
     )
   }
@@ -342,7 +340,8 @@ const cachedLength = 10_000
 export const classify = (client: Client, sql: string): SqlScript.Classification => {
   const known = client.classifications.get(sql)
   if (known !== undefined) return known
-  const classification = SqlScript.classify(sql, client.dialect.lexicon)
+  const plain = SqlScript.classify(sql, client.dialect.lexicon)
+  const classification = !plain.leavesState && client.dialect.leavesState?.test(sql) === true ? { ...plain, leavesState: true } : plain
   if (sql.length <= cachedLength) {
     if (client.classifications.size >= cached) client.classifications.clear()
     client.classifications.set(sql, classification)

@@ -164,12 +164,14 @@ interface Execute extends Command {
   _fieldCount: number
   _receivedFieldsCount: number
   _resultIndex: number
-  _fields: Array<Array<Field>>
+  _fields: Array<Array<Field> | undefined>
+  _rows: Array<Answered>
   _currentRows: Array<unknown>
   readField(packet: Packet, connection: Raw): Step | null
   fieldsEOF(packet: Packet, connection: Raw): Step | null
   readonly resultsetHeader: Step
   row(packet: Packet, connection: Raw): Step | null
+  done(): null
   emit(event: "fields", fields: ReadonlyArray<Field>): void
 }
 

@@ -81,6 +81,14 @@ export class Execution extends Driver.Execute {
     return isLast ? this.fieldsEOF : this.readField
   }
 
+  // At once, where the driver waits for its next tick: whoever is resumed by this runs in a turn of his own.
+  override done(): null {
+    if (typeof this.to !== "function") return super.done()
+    if (this._resultIndex === 0) this.to(null, this._rows[0], this._fields[0])
+    else this.to(null, this._rows, this._fields)
+    return null
+  }
+
   private isAsBefore(packet: Driver.Packet): boolean {
     if (!this.isKnown) return false
     const { shape } = this.prepared!

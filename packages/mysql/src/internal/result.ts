@@ -1,6 +1,6 @@
 /**
  * Results: what a statement's answer is to core, its rows as their columns' types say, or why a row cannot be read so.
- * Columns are described only when somebody looks. Called by `connection`.
+ * Called by `connection`.
  *
  * @internal
  */
@@ -102,9 +102,8 @@ export const unread = (unfit: Unfit, query: Connection.Query): SqlError.SqlError
 // Core copies it, so that everything is a property of its own.
 const answer = (rows: ReadonlyArray<unknown>, fields: Fields | undefined, header: Header | undefined): Connection.Result => ({
   rows,
-  get columns() {
-    return fields === undefined ? none : fields.columns
-  },
+  // Not by a getter, which costs 1 µs to define: a prepared statement has described them before.
+  columns: fields === undefined ? none : fields.columns,
   rowsAffected: fields !== undefined || header === undefined ? 0 : Number(header.affectedRows),
   lastInsertId: idOf(header?.insertId ?? 0),
   messages: none,
