@@ -40,7 +40,7 @@ type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 /** Opens a connection. It is not bound to a scope: who opens it closes it. */
 export const connect = (settings: Settings, controls: Controls): Effect.Effect<Mysql, SqlError.SqlError> =>
   Wires.connect(settings, (wire) =>
-    Effect.map(Servers.ask(wire), (server) => new Mysql(wire, settings, controls.of(wire, settings, server.identity), server)))
+    Effect.map(Servers.ask(wire), (server) => new Mysql(wire, settings, controls.of(wire, settings, server), server)))
 
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities

@@ -24,7 +24,7 @@ export interface Control {
 
 export interface Controls {
   /** The control of the server that a wire is connected to. */
-  readonly of: (wire: Wire, settings: Settings, identity: string | undefined) => Control
+  readonly of: (wire: Wire, settings: Settings, server: Server.Server) => Control
 }
 
 /** Controls that are closed with their scope. */
@@ -34,7 +34,7 @@ export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(func
   const wires = new Set<Wire>()
   yield* Effect.addFinalizer(() => Effect.forEach(wires, (wire) => wire.quit, { concurrency: "unbounded", discard: true }))
   return {
-    of: (wire, settings, identity) => {
+    of: (wire, settings, { identity, version }) => {
       const { remoteAddress, remotePort } = wire.raw.stream
       const address = remoteAddress === undefined || remotePort === undefined ? undefined : { host: remoteAddress, port: remotePort }
       const key = `${address === undefined ? settings.endpoint : `${address.host} ${address.port}`} ${identity ?? ""}`
@@ -42,7 +42,7 @@ export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(func
       if (known !== undefined) return known
       // Servers come and go behind a name: those that are gone are forgotten.
       for (const [other, line] of lines) if (line.isSpent) lines.delete(other)
-      const line = new Line(at(settings, address), identity, wires)
+      const line = new Line(at(settings, address), identity, wires, /mariadb/i.test(version))
       lines.set(key, line)
       return line
     }
@@ -54,7 +54,12 @@ class Line implements Control {
   private wire: Wire | undefined
   private readonly opening = Effect.unsafeMakeSemaphore(1)
 
-  constructor(private readonly settings: Settings, private readonly identity: string | undefined, private readonly wires: Set<Wire>) {}
+  constructor(
+    private readonly settings: Settings,
+    private readonly identity: string | undefined,
+    private readonly wires: Set<Wire>,
+    private readonly isMariadb: boolean
+  ) {}
 
   /** It was used, and lost its connection. */
   get isSpent(): boolean {
@@ -69,10 +74,10 @@ class Line implements Control {
   private send(id: number, what: "statement" | "session"): Effect.Effect<void, SqlError.SqlError> {
     return Effect.flatMap(this.opened, (wire) =>
       // Whoever gave up waiting saw it mute: the next one gets another.
-      Effect.onInterrupt(wire.text(what === "session" ? `KILL ${id}` : `KILL QUERY ${id}`, "cancel"), () => Effect.sync(() => wire.destroy()))
+      Effect.onInterrupt(wire.text(what === "session" ? `KILL ${id}` : this.isMariadb ? killQueryId(id) : `KILL QUERY ${id}`, "cancel"), () => Effect.sync(() => wire.destroy()))
     ).pipe(
-      // A session that is gone already runs nothing.
-      Effect.catchIf((error) => error.reason.code === noSuchThread, () => Effect.void),
+      // A session that is gone already runs nothing, and a statement that is over does not either.
+      Effect.catchIf((error) => error.reason.code === noSuchThread || error.reason.code === noSuchQuery, () => Effect.void),
       Effect.asVoid
     )
   }
@@ -102,7 +107,13 @@ const at = (settings: Settings, address: { readonly host: string; readonly port:
   driver: address === undefined ? settings.driver : { ...settings.driver, stream: () => Net.connect({ ...address, noDelay: true }) }
 })
 
+// The statement that runs in the session now, by its own number: however late the KILL is, it stops no other one.
+const killQueryId = (id: number): string =>
+  `BEGIN NOT ATOMIC DECLARE victim BIGINT DEFAULT (SELECT QUERY_ID FROM information_schema.PROCESSLIST WHERE ID = ${id} AND COMMAND <> 'Sleep'); `
+  + "IF victim IS NOT NULL THEN EXECUTE IMMEDIATE CONCAT('KILL QUERY ID ', victim); END IF; END"
+
 const noSuchThread = 1094
+const noSuchQuery = 1957
 
 const elsewhere = (endpoint: string): Reason.ConnectionError =>
   new Reason.ConnectionError({
