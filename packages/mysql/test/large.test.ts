@@ -13,6 +13,7 @@ import * as LocalServer from "@sluice/testkit/LocalServer"
 import { mariadb } from "@sluice/testkit/servers/mariadb"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { vi } from "vitest"
 
 const server = Effect.suspend(() => {
   if (mariadb === undefined) return Effect.dieMessage("MariaDB is not installed")
@@ -38,6 +39,10 @@ describe.skipIf(mariadb === undefined)("large values", () => {
     it.scopedLive(`Q1 twenty megabytes go in and come out, ${compress ? "compressed" : "as they are"}, and what is beyond the limit is not sent`, () =>
       Effect.flatMap(server, ({ host, port }) =>
         Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+          const printed = yield* Effect.acquireRelease(
+            Effect.sync(() => vi.spyOn(console, "error")),
+            (spy) => Effect.sync(() => spy.mockRestore())
+          )
           yield* db`CREATE TABLE large (id INT PRIMARY KEY, b LONGBLOB, t LONGTEXT) CHARACTER SET utf8mb4`
           yield* db`INSERT INTO large VALUES (1, ${bytes}, NULL)`
           yield* db`INSERT INTO large VALUES (2, NULL, ${text})`
@@ -58,6 +63,7 @@ describe.skipIf(mariadb === undefined)("large values", () => {
           yield* limit(db.executeMany("INSERT INTO large VALUES (?, ?, NULL)", [[7, null], [8, beyond]]))
           assert.strictEqual(yield* db`SELECT CONNECTION_ID()`.scalar, id)
           assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM large`.scalar, 6)
+          assert.deepStrictEqual(printed.mock.calls, [], "the driver prints nothing")
         })).pipe(Effect.provide(Mysql.layer({ host, port, database: "test", compress, pool: { max: 1 } })))), 60_000)
   }
 })

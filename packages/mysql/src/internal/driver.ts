@@ -103,6 +103,7 @@ export interface Packet {
   readonly eofWarningCount: () => number
   readonly isError: () => boolean
   readonly numPackets: number
+  readonly sequenceId: number
 }
 
 /** A command of our own, run by the driver as one of its own: first without a packet, then with each of the answer. */
@@ -122,7 +123,8 @@ export interface Output {
 export interface Raw {
   readonly threadId: number
   readonly stream: import("node:net").Socket
-  readonly config: { readonly charsetNumber: number; readonly clientFlags: number }
+  readonly config: { readonly charsetNumber: number; readonly clientFlags: number; readonly compress: boolean }
+  sequenceId: number
   readonly serverCapabilityFlags: number
   readonly constructor: { readonly statementKey: (text: Text) => string }
   /** Prepared statements, the one last used last. */

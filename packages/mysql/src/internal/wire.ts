@@ -72,6 +72,8 @@ export class Wire {
     const handle = raw.handlePacket
     // The driver keeps the status of a header, and drops that of the EOF after rows.
     raw.handlePacket = function(packet) {
+      // Compressed packets have numbers of their own, and the driver would print that those inside them are out of order.
+      if (raw.config.compress && packet !== undefined) raw.sequenceId = packet.sequenceId
       if (wire.isSkipping && packet !== undefined) {
         wire.isSkipping = !packet.isEOF() && !packet.isError()
         if (wire.isSkipping) return raw._bumpSequenceId(packet.numPackets)
