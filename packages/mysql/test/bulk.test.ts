@@ -38,12 +38,13 @@ const reasonOf = <A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect
 const count = (db: Database.Database, command: string): Effect.Effect<number, SqlError.SqlError> =>
   Effect.map(db.unsafe<{ Value: string }>(`SHOW SESSION STATUS LIKE '${command}'`).one, ({ Value }) => Number(Value))
 
-/** MySQL allows no LOAD DATA LOCAL unless it is told to. */
-const allowed = (server: Server) => (isOn: boolean): Effect.Effect<void> =>
-  Effect.orDie(Effect.flatMap(Database.Database, (db) => db.unsafe(`SET GLOBAL local_infile = ${isOn ? 1 : 0}`)).pipe(
-    Effect.provide(server.fresh({ pool: { max: 1 } })),
-    Effect.asVoid
-  ))
+/** Runs something while the server takes files or does not, which MySQL does only where it is told to; then as it was. */
+const taking = (server: Server, isOn: boolean) => <A, E>(use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const asked = (sql: string) =>
+    Effect.orDie(Effect.flatMap(Database.Database, (db) => db.unsafe<{ was: number }>(sql)).pipe(Effect.provide(server.fresh({ pool: { max: 1 } }))))
+  const set = (value: number | undefined) => asked(`SET GLOBAL local_infile = ${value}`)
+  return Effect.acquireUseRelease(Effect.zipLeft(asked("SELECT @@GLOBAL.local_infile AS was"), set(isOn ? 1 : 0)), () => use, ([row]) => set(row?.was))
+}
 
 const awkward = [
   "", "\t", "\n", "\\", "\\N", "NULL", "\\\\N", "\\t", "a\tb\nc\\d\re\0f\x1ag'h\"i", "\0", "😀 日本 ü é", "x".repeat(500) + "\t\\", "ü".repeat(300), "'); DROP TABLE t; --", " padded ", "\b\f", "0", "007"
@@ -52,8 +53,7 @@ const awkward = [
 describe.skipIf(isMissing)("bulk", () => {
   for (const server of servers) {
     const on = <A, E>(config: Mysql.Config, body: (db: Database.Database) => Effect.Effect<A, E>) =>
-      Effect.acquireUseRelease(allowed(server)(true), () =>
-        Effect.flatMap(Database.Database, body).pipe(Effect.provide(server.fresh({ ...config, pool: { max: 1 } }))), () => allowed(server)(server.name === "mariadb"))
+      Effect.flatMap(Database.Database, body).pipe(Effect.provide(server.fresh({ ...config, pool: { max: 1 } })), taking(server, true))
 
     describe(`${server.name} ${server.version}`, () => {
       for (const sqlMode of [undefined, "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES", "ANSI_QUOTES,STRICT_TRANS_TABLES", ""]) {
@@ -171,7 +171,7 @@ describe.skipIf(isMissing)("bulk", () => {
               assert.deepStrictEqual(yield* db`SELECT b FROM t ORDER BY id`.column("b"), rows.map(({ 1: b }) => b))
               return before
             })).pipe(Effect.provide(server.fresh({ ...config, pool: { max: 1 } })))
-          yield* Effect.acquireUseRelease(allowed(server)(false), () => load({}), () => allowed(server)(server.name === "mariadb"))
+          yield* taking(server, false)(load({}))
           assert.strictEqual(yield* load({ localInfile: false }), 0)
         }))
 
