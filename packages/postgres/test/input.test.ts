@@ -92,6 +92,7 @@ describe.skipIf(isMissing)("Postgres, input that is wrong", () => {
       assert.include(reason.message, "no_such_database")
       assert.strictEqual((yield* failing({ url, parameters: { no_such: "1" } }))._tag, "SqlSyntaxError")
       assert.strictEqual((yield* failing({ url, initCommand: "SELEC" }))._tag, "SqlSyntaxError")
+      assert.strictEqual((yield* failing({ url, initCommand: ["CREATE TEMPORARY TABLE t (a INTEGER)", "COPY t FROM STDIN"] }))._tag, "UnsupportedError")
       assert.isBelow(Date.now() - start, 3_000)
     }))
 

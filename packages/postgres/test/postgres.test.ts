@@ -8,6 +8,7 @@ import * as Postgres from "@sluice/postgres/Postgres"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
 import { on, reasonOf } from "./asking.js"
 import { isMissing } from "./server.js"
@@ -126,6 +127,23 @@ describe.skipIf(isMissing)("Postgres", () => {
         assert.strictEqual((yield* reasonOf(Postgres.explain(db, db`SELECT ${db.insert([])}`)))._tag, "ConfigError")
         assert.strictEqual((yield* reasonOf(Postgres.explain(db, db`SELECT 1`, { buffers: true })))._tag, "ConfigError")
         assert.match(yield* Postgres.serverVersion(db), /^1\d\.\d+/)
+      })))
+
+    it.live("COPY as a statement is refused at once, and its connection serves the next one", () =>
+      on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE t AS SELECT generate_series(1, 1000) AS a`
+        for (const text of ["COPY t FROM STDIN", "COPY t TO STDOUT"]) {
+          for (const statement of [db.unsafe(text), db.unsafe(text).unprepared, db.executeMany(text, [[], []]), Stream.runDrain(db.unsafe(text).stream)]) {
+            const reason = yield* reasonOf(Effect.timeout(statement, 3_000))
+            assert.deepStrictEqual([reason._tag, reason.connection], ["UnsupportedError", "usable"])
+          }
+          assert.strictEqual((yield* reasonOf(db.transaction(db.unsafe(text))))._tag, "UnsupportedError")
+        }
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 1_000)
+        assert.strictEqual((yield* db.pool.stats).opened, 1)
+        assert.strictEqual((yield* db`COPY t TO '/dev/null'`.run).rowsAffected, 1_000)
+        const { messages } = yield* db.unsafe("DO $$ BEGIN FOR i IN 1..3000 LOOP RAISE NOTICE 'again'; END LOOP; END $$").result
+        assert.strictEqual(messages.length, 1_000)
       })))
 
     it.live("in a transaction, too, a table that changed is read anew", () =>

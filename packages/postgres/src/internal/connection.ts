@@ -89,7 +89,7 @@ export class Postgres implements Connection.Connection {
   }
 
   private encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
-    return miscounted(query.sql, query.params.length) ?? Transactions.besideStream(this, query) ?? encode(query.params, query.sql)
+    return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? encode(query.params, query.sql)
   }
 
   private run(query: Connection.Query, params: ReadonlyArray<Encoded>, retries: number, resume: Resume<Connection.Result>): void {
@@ -168,7 +168,7 @@ export class Postgres implements Connection.Connection {
   }
 
   executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
-    const refusal = Transactions.besideStream(this, query)
+    const refusal = Transactions.copying(query.sql) ?? Transactions.besideStream(this, query)
     return refusal === undefined ? Many.execute(this, query, rows) : Exit.fail(refusal)
   }
 

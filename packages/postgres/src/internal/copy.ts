@@ -69,6 +69,7 @@ const write = (rows: Rows, sql: string): SqlError.SqlError | undefined => {
 }
 
 class Copying extends Task {
+  override readonly takesCopy = true
   private count = 0
 
   constructor(private readonly done: (error: DriverError | undefined, count: number) => void) {

@@ -27,12 +27,13 @@ export abstract class Task {
   parsed(): void {}
   completed(_tag: string): void {}
   suspended(): void {}
-  copying(_code: number): void {}
+  /** Whether the data of a COPY is its own. */
+  readonly takesCopy: boolean = false
   /** Its answer is wanted no more. */
   drop(): void {}
 }
 
-/** A simple query: the tag and the first row of its last statement. */
+/** A simple query, which takes no Sync: the tag and the first row of its last statement. */
 export class Simple extends Task {
   tag = ""
   first: ReadonlyArray<string | null> = []

@@ -52,6 +52,17 @@ const portals = /^(?:[\s(]|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|WITH|VALUES|TABLE
 /** Whether a statement's rows may come from a portal, in a transaction. */
 export const mayBePortal = (sql: string): boolean => portals.test(sql)
 
+const copies = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*COPY\b[^]*\b(?:FROM\s+STDIN|TO\s+STDOUT)\b/i
+
+/** A COPY whose data goes beside the statement. What stood behind it in its round trip would end the session. */
+export const copying = (sql: string): SqlError.SqlError | undefined =>
+  copies.test(sql) ? SqlError.make(new Reason.UnsupportedError({
+    message: "COPY FROM STDIN and COPY TO STDOUT carry data beside the statement, which goes by bulk",
+    capability: "copy",
+    operation: "execute",
+    statement: sql
+  })) : undefined
+
 /** The rows of what was run as a whole. */
 export const gathered = (connection: Postgres, query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError> =>
   Effect.map(connection.execute(query), ({ columns, rows }) => {

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Duplex } from "node:stream"
 import type * as Driver from "./driver.js"
+import { serverError } from "./driver.js"
 import { toSqlError } from "./errors.js"
 import { type Bytes, Code, errorOf, Frames, textEnd } from "./frames.js"
 import { largest, messages } from "./messages.js"
@@ -113,7 +114,8 @@ export class Wire {
         return
       }
       case Code.notice:
-        (task.messages ??= []).push(noticeOf(errorOf(bytes, from, to)))
+        task.messages ??= []
+        if (task.messages.length < mostNotices) task.messages.push(noticeOf(errorOf(bytes, from, to)))
         return
       case Code.rowDescription:
         return task.fields(bytes, from, to)
@@ -127,7 +129,7 @@ export class Wire {
         return this.parameter(bytes, from)
       case Code.copyOut:
       case Code.copyIn:
-        return task.copying(code)
+        return task.takesCopy ? undefined : this.refuseCopy(task, code)
       default:
         return
     }
@@ -138,6 +140,16 @@ export class Wire {
     else if (tag === "PREPARE") this.hasForeignNames = true
     else if (this.inTransaction && changing.test(tag)) this.isSchemaChanged = true
     task.completed(tag)
+  }
+
+  // A COPY among statements of the config's would wait for data for ever.
+  private refuseCopy(task: Task, code: number): void {
+    task.fault ??= copyError()
+    if (code === Code.copyOut) return
+    messages.copyFail("a statement carries no data")
+    // The server skipped the Sync that stood behind it.
+    if (!(task instanceof Simple)) messages.sync()
+    this.socket.write(messages.take())
   }
 
   // Nobody of ours waits: what the server says by itself, or an answer to the driver's own handle.
@@ -241,12 +253,18 @@ const changing = /^(?:ALTER|DROP|CREATE|DO|CALL)\b/
 
 const quitTimeout = 1_000
 
+// A loop that raises notices raises millions.
+const mostNotices = 1_000
+
 const ignore = (): void => {}
 
 const closedCode = "SLUICE_CLOSED"
 
 /** The end of a connection, as an error of the driver's form. */
 const ended = (message: string, code = "ECONNRESET"): Driver.DriverError => Object.assign(new Error(message), { code })
+
+const copyError = (): Driver.DriverError =>
+  serverError("a COPY waits for data, which a statement does not carry", 0, { severity: "ERROR", code: "0A000" })
 
 /** It was known before anything was sent. */
 export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
