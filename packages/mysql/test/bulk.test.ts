@@ -46,6 +46,39 @@ const taking = (server: Server, isOn: boolean) => <A, E>(use: Effect.Effect<A, E
   return Effect.acquireUseRelease(Effect.zipLeft(asked("SELECT @@GLOBAL.local_infile AS was"), set(isOn ? 1 : 0)), () => use, ([row]) => set(row?.was))
 }
 
+/** What is between a client and its server: it sees, changes and cuts. */
+interface Between {
+  readonly onServer: (bytes: Buffer) => void
+  /** `false`: the connection is cut before these bytes. */
+  readonly onClient: (bytes: Buffer) => boolean
+}
+
+/** Uses a database of the server through it. */
+const through = <A, E>(server: Server, database: string, between: Between, use: (db: Database.Database) => Effect.Effect<A, E>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { hostname, port } = new URL(server.url)
+    const proxy = net.createServer((client) => {
+      const upstream = net.connect(Number(port), hostname)
+      const end = (): void => {
+        client.destroy()
+        upstream.destroy()
+      }
+      upstream.on("data", (bytes) => {
+        between.onServer(bytes)
+        client.write(bytes)
+      })
+      client.on("data", (bytes) => between.onClient(bytes) ? upstream.write(bytes) : end())
+      for (const socket of [client, upstream]) socket.on("error", () => {}).on("close", end)
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => proxy.close()))
+    const own = yield* Effect.async<number>((resume) => {
+      proxy.listen(0, "127.0.0.1", () => resume(Effect.succeed((proxy.address() as net.AddressInfo).port)))
+    })
+    return yield* Effect.flatMap(Database.Database, use).pipe(
+      Effect.provide(Mysql.layer({ url: server.url, host: "127.0.0.1", port: own, database, pool: { max: 1 } }))
+    )
+  }))
+
 const awkward = [
   "", "\t", "\n", "\\", "\\N", "NULL", "\\\\N", "\\t", "a\tb\nc\\d\re\0f\x1ag'h\"i", "\0", "😀 日本 ü é", "x".repeat(500) + "\t\\", "ü".repeat(300), "'); DROP TABLE t; --", " padded ", "\b\f", "0", "007"
 ]
@@ -207,43 +240,43 @@ describe.skipIf(isMissing)("bulk", () => {
           assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND <> 'Sleep' AND ID <> CONNECTION_ID()`.scalar, 0)
         })), 60_000)
 
+      it.live("E1 a connection that is cut while it loads is a ConnectionError, and nothing of the write is applied", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, name TEXT)`
+          const name = yield* db<string>`SELECT DATABASE()`.scalar
+          const rows = Array.from({ length: 20_000 }, (_, n) => [n, `name ${n}`])
+          for (const bytes of [1, 10_000, 100_000]) {
+            let left = Number.POSITIVE_INFINITY
+            const reason = yield* through(server, name, {
+              onServer: (packet) => {
+                if (packet.includes("\xfbsluice rows", 0, "latin1")) left = bytes
+              },
+              onClient: (packet) => (left -= packet.length) > 0
+            }, (db) => reasonOf(written(db, into("t", ["id", "name"]), rows)))
+            assert.deepInclude(reason, { _tag: "ConnectionError", connection: "broken", outcome: "not-applied" })
+            assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 0)
+          }
+        })))
+
       it.live("E2 a server that asks for another file than the one that was offered gets nothing, and nothing is loaded", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db`CREATE TABLE t (id INT PRIMARY KEY)`
           const name = yield* db<string>`SELECT DATABASE()`.scalar
-          const from = new URL(server.url)
           const sent: Array<Buffer> = []
           let asked = false
           // A server that lies: it is the real one, but for the name of the file.
-          const liar = net.createServer((client) => {
-            const upstream = net.connect(Number(from.port), from.hostname)
-            upstream.on("data", (bytes) => {
-              const at = bytes.indexOf("\xfbsluice rows", 0, "latin1")
-              if (at !== -1) {
-                asked = true
-                bytes.write("/etc/passwd", at + 1, "latin1")
-              }
-              client.write(bytes)
-            })
-            client.on("data", (bytes) => {
-              if (asked) sent.push(bytes)
-              upstream.write(bytes)
-            })
-            for (const socket of [client, upstream]) {
-              socket.on("error", () => {})
-              socket.on("close", () => {
-                client.destroy()
-                upstream.destroy()
-              })
+          const reason = yield* through(server, name, {
+            onServer: (packet) => {
+              const at = packet.indexOf("\xfbsluice rows", 0, "latin1")
+              if (at === -1) return
+              asked = true
+              packet.write("/etc/passwd", at + 1, "latin1")
+            },
+            onClient: (packet) => {
+              if (asked) sent.push(packet)
+              return true
             }
-          })
-          const port = yield* Effect.async<number>((resume) => {
-            liar.listen(0, "127.0.0.1", () => resume(Effect.succeed((liar.address() as net.AddressInfo).port)))
-          })
-          const reason = yield* Effect.flatMap(Database.Database, (db) => reasonOf(written(db, into("t", ["id"]), [[1], [2]]))).pipe(
-            Effect.provide(Mysql.layer({ url: server.url, host: "127.0.0.1", port, database: name, pool: { max: 1 } })),
-            Effect.ensuring(Effect.sync(() => liar.close()))
-          )
+          }, (db) => reasonOf(written(db, into("t", ["id"]), [[1], [2]])))
           assert.isTrue(asked)
           assert.strictEqual(reason._tag, "ConnectionError")
           assert.include(reason.message, "another file")
