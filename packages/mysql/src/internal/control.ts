@@ -100,12 +100,15 @@ class Line implements Control {
   }
 }
 
-// The address of the lease's own socket, while TLS still checks the name.
-const at = (settings: Settings, address: { readonly host: string; readonly port: number } | undefined): Settings => ({
-  ...settings,
-  session: [],
-  driver: address === undefined ? settings.driver : { ...settings.driver, stream: () => Net.connect({ ...address, noDelay: true }) }
-})
+// The address of the lease's own socket, while TLS still checks the name. A KILL needs no database.
+const at = (settings: Settings, address: { readonly host: string; readonly port: number } | undefined): Settings => {
+  const { database: _, ...driver } = settings.driver
+  return {
+    ...settings,
+    session: [],
+    driver: address === undefined ? driver : { ...driver, stream: () => Net.connect({ ...address, noDelay: true }) }
+  }
+}
 
 // The statement that runs in the session now, by its own number: however late the KILL is, it stops no other one.
 const killQueryId = (id: number): string =>
