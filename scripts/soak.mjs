@@ -16,6 +16,14 @@ const dialects = {
       import("../packages/testkit/dist/servers/mariadb.js")
     ])
     return { profile, server, layer: (endpoint, config) => Mysql.layer({ username: "root", database: "test", ...endpoint, ...config }) }
+  },
+  postgres: async () => {
+    const [Postgres, { postgres: profile }, { postgres: server }] = await Promise.all([
+      import("../packages/postgres/dist/Postgres.js"),
+      import("../packages/testkit/dist/profiles/postgres.js"),
+      import("../packages/testkit/dist/servers/postgres.js")
+    ])
+    return { profile, server, layer: (endpoint, config) => Postgres.layer({ username: "postgres", ...endpoint, ...config }) }
   }
 }
 
