@@ -134,7 +134,8 @@ class Proxy {
   readonly server: Net.Server
 
   constructor(private readonly target: { readonly host: string; readonly port: number }) {
-    this.server = Net.createServer({ noDelay: true }, (client) => this.accept(client))
+    // Who closes one direction still reads the other: so does a CancelRequest of PostgreSQL, whose end must be the server's.
+    this.server = Net.createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.accept(client))
   }
 
   get port(): number {
@@ -158,8 +159,10 @@ class Proxy {
     if (fault.kind === "silence") return
     // Now they hear that the other side went away while nobody was told.
     for (const { client, server } of this.pairs) {
-      if (client.destroyed) server.destroy()
-      if (server.destroyed) client.destroy()
+      for (const [from, to] of [[client, server], [server, client]] as const) {
+        if (from.destroyed) to.destroy()
+        else if (from.readableEnded) to.end()
+      }
     }
   }
 
@@ -168,7 +171,7 @@ class Proxy {
       client.resetAndDestroy()
       return
     }
-    const server = Net.connect({ ...this.target, noDelay: true })
+    const server = Net.connect({ ...this.target, noDelay: true, allowHalfOpen: true })
     const pair: Pair = { client, server, passed: { up: 0, down: 0 } }
     this.pairs.add(pair)
     this.join(pair, "up", client, server)
@@ -178,13 +181,16 @@ class Proxy {
   private join(pair: Pair, direction: Direction, from: Net.Socket, to: Net.Socket): void {
     from.on("data", (data) => this.pass(pair, direction, from, to, data))
     from.on("end", () => {
-      if (this.fault.kind !== "silence") to.end()
+      // It does not overtake what is on its way.
+      if (this.fault.kind === "latency") setTimeout(() => to.end(), this.fault.milliseconds)
+      else if (this.fault.kind !== "silence") to.end()
     })
     // An error is always followed by 'close', where the pair ends.
     from.on("error", () => {})
-    from.on("close", () => {
+    from.on("close", (hadError) => {
       if (to.destroyed) this.pairs.delete(pair)
-      else if (this.fault.kind !== "silence") to.destroy()
+      // After an orderly end the other side hears of it behind what is on its way.
+      else if (this.fault.kind !== "silence" && (hadError || !from.readableEnded)) to.destroy()
     })
   }
 

@@ -66,6 +66,25 @@ describe("the proxy", () => {
       assert.isAtLeast(answer.ms, 75)
     }))
 
+  it.scopedLive("leaves the other direction open when one is closed, slow or not", () =>
+    Effect.gen(function*() {
+      const proxy = yield* proxied
+      for (const fault of [{ kind: "none" }, { kind: "latency", milliseconds: 30 }] as const) {
+        yield* proxy.set(fault)
+        const answer = yield* Effect.async<string>((resume) => {
+          let said = ""
+          const socket = Net.connect({ port: proxy.port, host: "127.0.0.1", allowHalfOpen: true }, () => socket.end("last words"))
+          socket.on("data", (data) => {
+            said += data.toString()
+          })
+          socket.on("end", () => resume(Effect.succeed(said)))
+        })
+        assert.strictEqual(answer, "last words")
+        yield* Effect.sleep(60)
+        assert.strictEqual(yield* proxy.open, 0)
+      }
+    }))
+
   it.scopedLive("falls silent without a word", () =>
     Effect.gen(function*() {
       const proxy = yield* proxied

@@ -45,7 +45,8 @@ export const kills: ReadonlyArray<Case<Bench>> = [
       yield* proxy.set({ kind: "latency", milliseconds: 60 })
       const db = yield* bench.open(proxy, { pool: { lazy: true } })
       const fiber = yield* Effect.fork(add(db, 1))
-      yield* Effect.sleep(90)
+      // The first message of either side is on its way.
+      yield* Effect.sleep(30)
       yield* bench.server.kill
       yield* eventually(Effect.map(db.pool.stats, (stats) => stats.connectFailures > 0), "a failure to connect")
       yield* crash(bench)
@@ -162,6 +163,8 @@ export const kills: ReadonlyArray<Case<Bench>> = [
           // What others see may not be on the disk yet.
           yield* when === "while" ? Effect.sleep(50) : when === "after" ? Fiber.await(fiber) : Effect.void
           yield* bench.server.kill
+          // The network goes with it: an answer that was on its way would arrive.
+          yield* proxy.reset
           const exit = yield* within(Fiber.await(fiber), 3_000, "the answer")
           yield* crash(bench)
           const isThere = (yield* ids(bench.side)).includes(id)
