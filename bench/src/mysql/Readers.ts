@@ -4,11 +4,9 @@
  * The table is read as often as it must be for so many rows. Direct is the driver's 'result' events, which it does not
  * hold back. Called by `Streaming` and by `growth`, which measures the memory in a process of its own.
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { added } from "../Visits.js"
 import type { Work } from "../Work.js"
 import type { Place, Visit } from "./Data.js"
 import * as Opened from "./Opened.js"
@@ -28,18 +26,8 @@ const repeated = `(${Array.from({ length: 10 }, (_, i) => `SELECT ${i + 1} AS n`
 
 type Reader = (place: Place, inTable: number) => Effect.Effect<Work, unknown, Scope.Scope>
 
-const summed = <E>(stream: Stream.Stream<Visit, E>): Effect.Effect<number, E> =>
-  Effect.suspend(() => {
-    let sum = 0
-    return stream.pipe(
-      Stream.runForEachChunk((chunk) =>
-        Effect.sync(() => {
-          sum = added(sum, Chunk.toReadonlyArray(chunk))
-        })
-      ),
-      Effect.map(() => sum)
-    )
-  })
+// A fold and no effect per chunk: an effect that holds its chunk is kept by what Effect's channels keep of the one before.
+const summed = <E>(stream: Stream.Stream<Visit, E>): Effect.Effect<number, E> => Stream.runFold(stream, 0, (sum, { score }) => sum + score)
 
 const ours: Reader = (place, inTable) =>
   Effect.map(Opened.ours(place), (db) => (rows) => summed(db.unsafe<Visit>(text("?", "?"), parts(rows, inTable)).stream))
