@@ -2,6 +2,9 @@
  * Cancelling on PostgreSQL: that a CancelRequest stops its statement, and no other.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Database from "@sluice/core/Database"
+import * as Postgres from "@sluice/postgres/Postgres"
+import * as TcpProxy from "@sluice/testkit/TcpProxy"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { on, quiet, reasonOf, running } from "./asking.js"
-import { isMissing } from "./server.js"
+import { isMissing, url } from "./server.js"
 
 /** A generator with a seed, so that a failure can be seen again. */
 const seeded = (seed: number) => () => {
@@ -50,11 +53,29 @@ describe.skipIf(isMissing)("Postgres, interrupted", () => {
       yield* Fiber.interrupt(fiber)
       const returned = performance.now() - start
       yield* Effect.repeat(running(db), { until: (n) => n === 0 })
-      assert.isBelow(returned, 20)
-      assert.isBelow(performance.now() - start, 250)
+      assert.isBelow(returned, 100)
+      assert.isBelow(performance.now() - start, 1_000)
       yield* quiet(db)
       assert.strictEqual((yield* db.pool.stats).settled, 1)
     })))
+
+  it.live("S5 through a proxy, which may end a socket before the server does, a cancel hits nothing that comes after it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const address = new URL(url ?? "postgres://127.0.0.1:1")
+      const proxy = yield* TcpProxy.make({ host: address.hostname, port: Number(address.port || 5432) })
+      yield* Effect.gen(function*() {
+        const db = yield* Database.Database
+        yield* db.ping
+        const random = seeded(7)
+        for (let n = 0; n < 400; n++) {
+          const fiber = yield* Effect.fork(db`SELECT pg_sleep(0.004)`)
+          yield* Effect.sleep(2 + random() * 3)
+          yield* Fiber.interrupt(fiber)
+          assert.strictEqual(yield* db<number>`SELECT ${n} FROM pg_sleep(0.01)`.scalar, n)
+        }
+        assert.strictEqual((yield* db.pool.stats).closed, 0)
+      }).pipe(Effect.provide(Postgres.layer({ url, host: "127.0.0.1", port: proxy.port, pool: { max: 1 } })))
+    })), 30_000)
 
   it.live("S5 in a transaction an interrupted statement fails the transaction for all of its statements", () =>
     on({}, (db) => Effect.gen(function*() {

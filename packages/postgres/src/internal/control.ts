@@ -26,8 +26,8 @@ export const cancel = (wire: Wire, settings: Settings): Effect.Effect<void, SqlE
     let isSent = false
     const fail = (error: Error): void => {
       socket.destroy()
-      // The server may close so fast that the end looks like a reset.
-      resume(isSent ? Exit.void : Exit.fail(toSqlError(error, { operation: "cancel", harmless: true })))
+      // Sent and then reset, it may still be on its way: no settling, and the connection is given up.
+      resume(Exit.fail(toSqlError(error, { operation: "cancel", harmless: true })))
     }
     const send = (to: Socket): void => {
       const request = Buffer.alloc(16)
@@ -36,7 +36,8 @@ export const cancel = (wire: Wire, settings: Settings): Effect.Effect<void, SqlE
       request.writeInt32BE(raw.processID ?? 0, 8)
       request.writeInt32BE(raw.secretKey ?? 0, 12)
       isSent = true
-      to.end(request)
+      // Not ended: whoever stands between might close both ways before the server has read it, and the end would say nothing.
+      to.write(request)
     }
     // Read to its end, or there is none.
     socket.on("error", fail).on("close", () => isSent ? resume(Exit.void) : fail(new Error("the server closed the connection of a CancelRequest")))
