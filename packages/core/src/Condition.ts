@@ -25,6 +25,8 @@ import type { Fragment } from "./Sql.js"
  * @since 0.1.0
  */
 export interface Condition extends Fragment {
+  /** @internal */
+  readonly [TypeId]: typeof TypeId
   /** Both. */
   readonly and: (that: Fragment) => Condition
   /** One of both, or both. */
@@ -34,12 +36,20 @@ export interface Condition extends Fragment {
 }
 
 /**
- * A condition of segments.
+ * What tells a condition of ours from any fragment.
+ *
+ * @internal
+ */
+export const TypeId: unique symbol = Symbol.for("@sluice/core/Condition")
+
+/**
+ * A condition of segments, which bind at least as tight as a comparison.
  *
  * @internal
  */
 export const make = (segments: ReadonlyArray<Stock.Segment>): Condition => ({
   [Stock.FragmentId]: identity,
+  [TypeId]: TypeId,
   segments,
   and: (that) => and(make(segments), that),
   or: (that) => or(make(segments), that),
@@ -59,7 +69,7 @@ export const make = (segments: ReadonlyArray<Stock.Segment>): Condition => ({
  * @category constructors
  * @since 0.1.0
  */
-export const of = (fragment: Fragment): Condition => make(fragment.segments)
+export const of = (fragment: Fragment): Condition => TypeId in fragment ? make(fragment.segments) : make([text("("), ...fragment.segments, text(")")])
 
 /**
  * All of them; true where there is none.
@@ -111,10 +121,10 @@ export const not = (condition: Fragment): Condition => make([text("NOT ("), ...c
 
 const text = (value: string): Stock.Segment => ({ _tag: "Literal", value })
 
-// Always in parentheses: what stands beside it may bind tighter.
+// Always in parentheses, and each that is not ours in its own: what stands beside it may bind tighter.
 const joined = (conditions: ReadonlyArray<Fragment>, word: string, none: string): Condition =>
   make(
     conditions.length === 0
       ? [text(`(${none})`)]
-      : [text("("), ...conditions.flatMap((condition, i) => i === 0 ? condition.segments : [text(word), ...condition.segments]), text(")")]
+      : [text("("), ...conditions.flatMap((condition, i) => i === 0 ? of(condition).segments : [text(word), ...of(condition).segments]), text(")")]
   )

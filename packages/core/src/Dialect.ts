@@ -298,5 +298,8 @@ export interface UpdateValues {
  * @category constructors
  * @since 0.1.0
  */
-export const quoteWith = (open: string, close: string = open): (name: string) => string => (name) =>
-  name.split(".").map((part) => open + part.replaceAll(close, close + close) + close).join(".")
+export const quoteWith = (open: string, close: string = open): (name: string) => string => {
+  const quote = (part: string) => open + (part.includes(close) ? part.replaceAll(close, close + close) : part) + close
+  // Most names have one part, and no quote in it.
+  return (name) => name.includes(".") ? name.split(".").map(quote).join(".") : quote(name)
+}

@@ -31,7 +31,7 @@ export interface Held {
 /** Reads a value that the server sent for a column. */
 export const reader = (held: Held, nullable: boolean, dialect: Dialect): Convert => {
   const { schema, schemaTakesNull, type } = held
-  const base = readers[type.kind]
+  const base = readersOf(type)
   const read = dialect.tables?.read
   const decode = schema === undefined ? undefined : ParseResult.decodeUnknownEither(schema as Schema.Schema<unknown>)
   const refine: Convert = decode === undefined ? (value) => value : (value) => Either.getOrElse(decode(value), misfitOf)
@@ -96,6 +96,10 @@ const parsed = (value: unknown): unknown => {
   }
 }
 
+// A driver may have been told to answer with a BigDecimal: here it is its text again, with the digits of its column.
+const readersOf = (type: ColumnType): Convert =>
+  type.kind === "decimal" ? (value) => BigDecimal.isBigDecimal(value) ? fixed(value, type.scale) : readers.decimal(value) : readers[type.kind]
+
 const readers: Readonly<Record<ColumnType["kind"], Convert>> = {
   integer: (value) => {
     const number = typeof value === "bigint" ? Number(value) : value
@@ -147,7 +151,12 @@ const writers = (type: ColumnType): Convert => {
     case "boolean":
       return (value) => typeof value === "boolean" ? value : not("a boolean")
     case "timestamp":
-      return (value) => value instanceof Date ? instant(value) : not("a Date")
+      return (value) => {
+        if (!(value instanceof Date)) return not("a Date")
+        const year = value.getUTCFullYear()
+        // What no text of four digits says, no dialect reads back.
+        return year >= 1 && year <= 9999 ? value : new Misfit(undefined, Number.isNaN(year) ? "is an invalid Date" : "is not within the years 1 to 9999")
+      }
     case "json":
       return (value) => {
         const text = JSON.stringify(value) as string | undefined
@@ -160,14 +169,20 @@ const writers = (type: ColumnType): Convert => {
 
 /** With as many digits after the point as the column has: then one decimal has one text, in every dialect. */
 const decimal = (value: unknown, { precision, scale }: ColumnType): unknown => {
-  const number = typeof value === "string" ? BigDecimal.fromString(value) : Option.none()
-  if (Option.isNone(number) || value === "") return not("a decimal")
-  if (scale === undefined) return value
-  const { scale: digits, value: least } = BigDecimal.normalize(number.value)
-  if (digits > scale) return new Misfit(undefined, `has more than ${scale} digits after the point`)
-  const whole = (least < 0n ? -least : least) * 10n ** BigInt(scale - digits)
-  const text = whole.toString().padStart(scale + 1, "0")
-  if (precision !== undefined && whole.toString().length > precision) return new Misfit(undefined, `has more than ${precision} digits`)
+  const number = typeof value === "string" && value !== "" ? BigDecimal.fromString(value) : Option.none()
+  if (Option.isNone(number)) return not("a decimal")
+  const { scale: digits, value: whole } = BigDecimal.normalize(number.value)
+  if (scale !== undefined && digits > scale) return new Misfit(undefined, `has more than ${scale} digits after the point`)
+  const text = fixed(number.value, scale)
+  return precision !== undefined && whole !== 0n && text.replace(/^-?0*\.?0*|\./g, "").length > precision ? new Misfit(undefined, `has more than ${precision} digits`) : text
+}
+
+/** Its digits without an exponent, so many of them after the point; as many as it has where none is said. */
+const fixed = (number: BigDecimal.BigDecimal, digits: number | undefined): string => {
+  const normal = BigDecimal.normalize(number)
+  const scale = Math.max(digits ?? 0, normal.scale)
+  const whole = normal.value * 10n ** BigInt(scale - normal.scale)
+  const text = (whole < 0n ? -whole : whole).toString().padStart(scale + 1, "0")
   const point = text.length - scale
-  return `${least < 0n ? "-" : ""}${text.slice(0, point)}${scale === 0 ? "" : `.${text.slice(point)}`}`
+  return `${whole < 0n ? "-" : ""}${text.slice(0, point)}${scale === 0 ? "" : `.${text.slice(point)}`}`
 }

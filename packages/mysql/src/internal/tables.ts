@@ -63,13 +63,15 @@ const typeOf = (native: string): Dialect.ColumnType => {
   if (name === "tinyint" && length === 1) return { kind: "boolean" }
   if (name === "decimal") return { kind: "decimal", precision: length ?? 10, scale: Number(second ?? 0) }
   if (name === "varchar" || name === "char") return { kind: "text", length }
+  // Microseconds are more than a Date holds: they stay as the server writes them.
+  if (name === "datetime" || name === "timestamp") return { kind: (length ?? 0) <= 3 ? "timestamp" : "unknown" }
   return { kind: kinds[name] ?? "unknown" }
 }
 
 const kinds: Readonly<Record<string, Dialect.ColumnType["kind"]>> = {
   tinyint: "integer", smallint: "integer", mediumint: "integer", int: "integer", year: "integer", bigint: "bigint", float: "double", double: "double",
-  tinytext: "text", text: "text", mediumtext: "text", longtext: "text", enum: "text", set: "text", json: "json", datetime: "timestamp",
-  timestamp: "timestamp", date: "date", uuid: "uuid", binary: "bytes", varbinary: "bytes", tinyblob: "bytes", blob: "bytes", mediumblob: "bytes", longblob: "bytes"
+  tinytext: "text", text: "text", mediumtext: "text", longtext: "text", enum: "text", set: "text", json: "json",
+  date: "date", uuid: "uuid", binary: "bytes", varbinary: "bytes", tinyblob: "bytes", blob: "bytes", mediumblob: "bytes", longblob: "bytes"
 }
 
 // By their numbers, since what a backslash in a text means depends on the session.

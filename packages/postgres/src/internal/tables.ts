@@ -40,12 +40,14 @@ const typeOf = (native: string): Dialect.ColumnType => {
   const length = first === undefined ? undefined : Number(first)
   if (word === "numeric") return { kind: "decimal", precision: length, scale: length === undefined ? undefined : Number(second ?? 0) }
   if (word === "character varying" || word === "character") return { kind: "text", length }
+  // Microseconds, which is what no precision means, are more than a Date holds: they stay as the server writes them.
+  if (word === "timestamp") return { kind: length !== undefined && length <= 3 ? "timestamp" : "unknown" }
   return { kind: kinds[word] ?? "unknown" }
 }
 
 const kinds: Readonly<Record<string, Dialect.ColumnType["kind"]>> = {
   smallint: "integer", integer: "integer", bigint: "bigint", real: "double", "double precision": "double", text: "text", name: "text",
-  boolean: "boolean", timestamp: "timestamp", date: "date", uuid: "uuid", bytea: "bytes", json: "json", jsonb: "json"
+  boolean: "boolean", date: "date", uuid: "uuid", bytea: "bytes", json: "json", jsonb: "json"
 }
 
 const actions = (column: string): string =>

@@ -39,7 +39,7 @@ const marks = (schema: string | undefined): string => schema === undefined ? "?"
 
 /** What is meant by a type's name, in the words of whoever wrote it: ours, and those of others. */
 const typeOf = (native: string): Dialect.ColumnType => {
-  const [, word = "", , first, second] = /^\s*([A-Za-z_ ]*?)\s*(\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*$/.exec(native) ?? []
+  const [, word = "", , first, second] = /^\s*([A-Za-z0-9_ ]*?)\s*(\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*$/.exec(native) ?? []
   const name = word.toUpperCase()
   const kind = kinds[name]
   if (kind === "decimal") return { kind, precision: first === undefined ? undefined : Number(first), scale: first === undefined ? undefined : Number(second ?? 0) }

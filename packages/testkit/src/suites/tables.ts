@@ -148,7 +148,7 @@ export const tables: ReadonlyArray<Case> = [
       yield* Table.create(db, everything)
       const wrong: ReadonlyArray<readonly [keyof typeof full, unknown]> = [
         ["whole", 1.5], ["whole", "1"], ["big", 1], ["exact", "1.00000000001"], ["exact", `1${"0".repeat(28)}`], ["exact", "many"], ["short", "12345678901"],
-        ["truth", 1], ["moment", "2024-02-29"], ["moment", new Date(Number.NaN)], ["day", "2024-02-30"], ["uuid", "1"], ["bytes", "x"], ["json", () => 1],
+        ["truth", 1], ["moment", "2024-02-29"], ["moment", new Date(Number.NaN)], ["moment", new Date("+010000-01-01T00:00:00Z")], ["day", "2024-02-30"], ["uuid", "1"], ["bytes", "x"], ["json", () => 1],
         ["size", "medium"], ["tags", [1]]
       ]
       const { acquired } = yield* db.pool.stats
@@ -198,7 +198,9 @@ export const tables: ReadonlyArray<Case> = [
       for (const [condition, expected] of asked) {
         assert.deepStrictEqual(yield* ids(users.select(db).where(condition)), expected, users.select(db).where(condition).compile()[0])
       }
-      // Of two conditions both hold, and a raw fragment is one.
+      // Of two conditions both hold, and a raw fragment is one, whatever words are in it.
+      assert.deepStrictEqual(yield* ids(users.select(db).where(db`age = 20 OR age = 21`).where(users.id.eq(2))), [2])
+      assert.deepStrictEqual(yield* ids(users.select(db).where(users.id.eq(2).and(db`age = 20 OR age = 21`).not()).where(users.age.lt(22))), [1])
       assert.deepStrictEqual(yield* ids(users.select(db).where(users.age.gt(20)).where(db`name LIKE ${"N%"}`)), [2])
     })
   },

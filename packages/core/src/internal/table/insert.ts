@@ -8,6 +8,7 @@ import { isFragment } from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Either from "effect/Either"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
 import type { Run } from "../../Statement.js"
@@ -23,10 +24,11 @@ import { plain, rowsOf, unknownColumn, valueOf } from "./write.js"
 type Row = Readonly<Record<string, unknown>>
 type Segments = ReadonlyArray<Stock.Segment>
 
-export const insert = (client: Client, model: Model, rows: Row | ReadonlyArray<Row>): InsertImpl =>
-  isRows(rows) ? new InsertImpl(client, model, rows, true) : new InsertImpl(client, model, [rows], false)
+/** Where no type looks, there may be no row at all: then compiling says so. */
+export const insert = (client: Client, model: Model, rows: Row | ReadonlyArray<Row> | undefined): InsertImpl =>
+  isRows(rows) ? new InsertImpl(client, model, rows, true) : new InsertImpl(client, model, rows === undefined ? [] : [rows], false)
 
-const isRows = (rows: Row | ReadonlyArray<Row>): rows is ReadonlyArray<Row> => Array.isArray(rows)
+const isRows = (rows: Row | ReadonlyArray<Row> | undefined): rows is ReadonlyArray<Row> => Array.isArray(rows)
 
 class InsertImpl extends Effectable.Class<unknown, SqlError.SqlError> {
   constructor(readonly client: Client, readonly model: Model, readonly rows: ReadonlyArray<Row>, readonly many: boolean) {
@@ -44,6 +46,15 @@ class InsertImpl extends Effectable.Class<unknown, SqlError.SqlError> {
 
   get returning(): Decoded<Row> {
     return rowsOf(this.client, () => partsOf(this.model, this.rows), this.model.columns)
+  }
+
+  toJSON(): unknown {
+    return this.statement.toJSON()
+  }
+
+  // Its rows are values of users, and are shown to nobody (law E4).
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
   }
 
   private get keys(): Effect.Effect<ReadonlyArray<unknown>, SqlError.SqlError> {

@@ -11,6 +11,7 @@ import type { Expression } from "../../Expression.js"
 import { reader } from "../codec.js"
 import { type Decoder, Misfit } from "../decoded.js"
 import { TypeId } from "../expression.js"
+import { once } from "./model.js"
 
 /** One column of a row: its key, what it is, and whether its table may have no row. */
 export interface Pick {
@@ -67,12 +68,22 @@ export const nested = (groups: ReadonlyArray<Group>, dialect: Dialect): Decoder<
   }
 }
 
-/** The type of 64-bit integers that a statement must be read with: bigints come as numbers where they fit, never rounded. */
-export const integersOf = (picks: ReadonlyArray<Pick>): { readonly integers?: "bigint" } =>
-  picks.some(({ expression }) => expression[TypeId].held?.type.kind === "bigint") ? { integers: "bigint" } : {}
+/** The type of 64-bit integers that a statement must be read with, so that none is rounded. */
+export const integersOf = once((picks: ReadonlyArray<Pick>): { readonly integers?: "bigint" } =>
+  picks.some(({ expression }) => expression[TypeId].held?.type.kind === "bigint") ? { integers: "bigint" } : {})
 
 /** A decoder that is made when the first row comes: most queries of a chain are never run. */
 export const lazily = <A>(make: () => Decoder<A>): Decoder<A> => {
   let made: Decoder<A> | undefined
   return (row) => (made ??= make())(row)
+}
+
+const decoders = once((_: ReadonlyArray<Pick>) => new WeakMap<Dialect, Decoder<Row>>())
+
+/** As `flat`: for the columns of a table, which are always the same ones, it is made once for each dialect. */
+export const flatOf = (picks: ReadonlyArray<Pick>, dialect: Dialect): Decoder<Row> => {
+  const known = decoders(picks)
+  const decoder = known.get(dialect) ?? flat(picks, dialect)
+  known.set(dialect, decoder)
+  return decoder
 }

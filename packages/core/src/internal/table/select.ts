@@ -17,8 +17,8 @@ import type { Client } from "../client.js"
 import { literal } from "../codec.js"
 import { Decoded } from "../decoded.js"
 import { problem, tableOf } from "../expression.js"
-import { type Model, referencesOf, tableName } from "./model.js"
-import { flat, type Group, integersOf, lazily, nested, type Pick } from "./reading.js"
+import { type Model, once, referencesOf, tableName } from "./model.js"
+import { flatOf, type Group, integersOf, lazily, nested, type Pick } from "./reading.js"
 import { byTables, guard, separated, statement } from "./sending.js"
 
 interface Join {
@@ -48,7 +48,7 @@ export class SelectImpl extends Decoded<Record<string, unknown>> {
     const picks = picksOf(state)
     super(
       statement(client, () => segmentsOf(state, columnsOf(picks)), integersOf(picks)),
-      lazily(() => state.picks === undefined && state.joins.length > 0 ? nested(groupsOf(state), client.dialect) : flat(picks, client.dialect))
+      lazily(() => state.picks === undefined && state.joins.length > 0 ? nested(groupsOf(state), client.dialect) : flatOf(picks, client.dialect))
     )
   }
 
@@ -119,24 +119,25 @@ const isColumn = (term: Fragment): term is Fragment & { readonly asc: () => Frag
 
 const nameIn = (model: Model): string => model.alias ?? model.local
 
+const columnsOfModel = once((model: Model): ReadonlyArray<Pick> =>
+  Object.entries(referencesOf(model, "qualified")).map(([key, expression]) => ({ key, expression, optional: false })))
+
 const groupsOf = ({ joins, model }: State): ReadonlyArray<Group> =>
-  [{ model, left: false }, ...joins].map(({ left, model }) => ({
-    name: nameIn(model),
-    optional: left,
-    picks: Object.entries(referencesOf(model, "qualified")).map(([key, expression]) => ({ key, expression, optional: left }))
-  }))
+  [{ model, left: false }, ...joins].map(({ left, model }) => ({ name: nameIn(model), optional: left, picks: columnsOfModel(model) }))
 
-const picksOf = (state: State): ReadonlyArray<Pick> => state.picks ?? groupsOf(state).flatMap(({ picks }) => picks)
+const picksOf = (state: State): ReadonlyArray<Pick> =>
+  state.picks ?? (state.joins.length === 0 ? columnsOfModel(state.model) : groupsOf(state).flatMap(({ picks }) => picks))
 
-const columnsOf = (picks: ReadonlyArray<Pick>): Segments =>
-  picks.length === 0 ? [refusal("columns", "columns was given no column")] : separated(picks.map(({ expression }) => expression.segments), ", ")
+const columnsOf = once((picks: ReadonlyArray<Pick>): Segments =>
+  picks.length === 0 ? [refusal("columns", "columns was given no column")] : separated(picks.map(({ expression }) => expression.segments), ", "))
 
 const aliased = (picks: ReadonlyArray<Pick>): Segments =>
   separated(picks.map(({ expression }, i) => [...expression.segments, literal(` AS c${i}`)]), ", ")
 
 const refusal = (field: string, message: string): Stock.Segment => problem(new Reason.ConfigError({ message, field }))
 
-const from = (model: Model): Segments => model.alias === undefined ? [guard(model), tableName(model)] : [guard(model), tableName(model), literal(" AS "), aliasOf(model)]
+const from = once((model: Model): Segments =>
+  model.alias === undefined ? [guard(model), tableName(model)] : [guard(model), tableName(model), literal(" AS "), aliasOf(model)])
 
 const aliasOf = (model: Model): Stock.Segment => tableName({ ...model, name: nameIn(model), exact: model.exact })
 

@@ -8,6 +8,7 @@ import { isFragment } from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Either from "effect/Either"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Reason from "../../Reason.js"
 import * as Sql from "../../Sql.js"
 import type * as SqlError from "../../SqlError.js"
@@ -15,8 +16,8 @@ import type { Client } from "../client.js"
 import { bound, literal } from "../codec.js"
 import { Decoded } from "../decoded.js"
 import { nameOf, problem } from "../expression.js"
-import { type ColumnModel, type Model, referencesOf, tableName } from "./model.js"
-import { flat, integersOf, lazily, type Pick } from "./reading.js"
+import { type ColumnModel, type Model, once, referencesOf, tableName } from "./model.js"
+import { flatOf, integersOf, lazily, type Pick } from "./reading.js"
 import { whereOf } from "./select.js"
 import { guard, separated, statement } from "./sending.js"
 
@@ -47,14 +48,14 @@ export const answering = (client: Client, parts: () => Parts, columns: ReadonlyA
 
 type StatementImplOfRows = ReturnType<typeof statement>
 
-export const picksOf = (columns: ReadonlyArray<ColumnModel>): ReadonlyArray<Pick> => {
+export const picksOf = once((columns: ReadonlyArray<ColumnModel>): ReadonlyArray<Pick> => {
   const references = referencesOf({ name: "t", local: "t", alias: undefined, exact: false, columns, constraints: [], problem: undefined }, "unqualified")
   return columns.map(({ key }) => ({ key, expression: references[key]!, optional: false }))
-}
+})
 
 /** A statement's rows, read as the table's. */
 export const rowsOf = (client: Client, parts: () => Parts, columns: ReadonlyArray<ColumnModel>): Decoded<Record<string, unknown>> =>
-  new Decoded(answering(client, parts, columns), lazily(() => flat(picksOf(columns), client.dialect)))
+  new Decoded(answering(client, parts, columns), lazily(() => flatOf(picksOf(columns), client.dialect)))
 
 export const plain = (client: Client, parts: () => Parts): Decoded<Record<string, unknown>> =>
   new Decoded(statement(client, () => {
@@ -62,7 +63,7 @@ export const plain = (client: Client, parts: () => Parts): Decoded<Record<string
     return [...head, ...tail]
   }, {}), () => ({}))
 
-export const update = (client: Client, model: Model, set: Readonly<Record<string, unknown>>) =>
+export const update = (client: Client, model: Model, set: Readonly<Record<string, unknown>> = {}) =>
   unbounded(client, model, (where) => ({
     head: [guard(model), literal("UPDATE "), tableName(model), literal(" SET "), ...assignments(model, set)],
     output: "INSERTED",
@@ -97,6 +98,15 @@ class WriteImpl extends Effectable.Class<number, SqlError.SqlError> {
 
   get statement(): Decoded<Record<string, unknown>> {
     return plain(this.client, () => this.parts(whereOf(this.conditions)))
+  }
+
+  toJSON(): unknown {
+    return this.statement.toJSON()
+  }
+
+  // What it sets and compares are values of users, and are shown to nobody (law E4).
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
   }
 
   get returning(): Decoded<Record<string, unknown>> {
