@@ -93,15 +93,16 @@ describe.skipIf(isMissing)("prepared statements", () => {
         const texts = ["", "é", "a".repeat(250), "a".repeat(251), "ü".repeat(126), "a".repeat(65_535), "ü".repeat(32_768), "a".repeat(70_000)]
         if (charset === "utf8mb4") texts.push("🙂", "a".repeat(4_000_000))
         for (const text of texts) {
-          const [row] = yield* db<{ same: number; length: number }>`SELECT ${text} = CAST(${text} AS CHAR) AS same, CHAR_LENGTH(${text}) AS length`
-          assert.deepStrictEqual(row, { same: 1, length: [...text].length })
+          // Whether these are integers of 32 or 64 bits is the server's to choose.
+          const [row] = yield* db`SELECT ${text} = CAST(${text} AS CHAR), CHAR_LENGTH(${text})`.values
+          assert.deepStrictEqual(row?.map(Number), [1, [...text].length])
           assert.strictEqual((yield* db<string>`SELECT CONCAT(${text}, '')`.scalar) === text, true, `${text.length} characters`)
         }
         const integers = [0, 1, -1, 127, 128, -128, 2 ** 31, -(2 ** 31) - 1, 2 ** 32 - 1, 2 ** 32, -(2 ** 32), 2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 63n, 2n ** 64n - 1n, -(2n ** 63n)]
         for (const integer of integers) {
           assert.strictEqual(yield* db<string>`SELECT CAST(${integer} AS CHAR)`.scalar, String(integer))
           // Exact, and so an integer: a double would round the sum.
-          assert.strictEqual(yield* db<string>`SELECT CAST(${integer} + 0.1 AS CHAR)`.scalar, integer < 0 ? `-${-BigInt(integer) - 1n}.9` : `${integer}.1`)
+          assert.strictEqual((yield* db<string>`SELECT CAST(${integer} + 0.1 AS CHAR)`.scalar).replace(/0+$/, ""), integer < 0 ? `-${-BigInt(integer) - 1n}.9` : `${integer}.1`)
         }
         for (const double of [0.1, -1.5, 1e300, 5e-324, -0, 2 ** 53, 2 ** 60]) assert.strictEqual(yield* db<number>`SELECT ${double} + 0e0`.scalar, double + 0)
         const bytes = [new Uint8Array(0), new Uint8Array([0, 255, 39]), new Uint8Array(251).fill(7), new Uint8Array(66_000).fill(200)]
