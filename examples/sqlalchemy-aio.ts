@@ -9,10 +9,13 @@ import { Sqlite } from "@sluice/sqlite"
 import { Cause, Console, Effect, Exit, Option, Stream } from "effect"
 import { strictEqual } from "node:assert"
 
-const users = Table.make("users", {
+export const users = Table.make("users", {
   id: Column.integer().primaryKey().autoIncrement(),
   name: Column.text()
 })
+
+/** users.select(users.c.name.startswith(prefix)) */
+export const named = (db: Database.Database, prefix: string) => users.select(db).where(users.name.startsWith(prefix))
 
 const seed = Effect.gen(function*() {
   const db = yield* Database.Database
@@ -27,7 +30,7 @@ const seed = Effect.gen(function*() {
       for (const name of ["Jeremy Goodwin", "Natalie Hurley", "Dan Rydell", "Casey McCall", "Dana Whitaker"]) {
         yield* users.insert(db, { name })
       }
-      return yield* users.select(db).where(users.name.startsWith("D"))
+      return yield* named(db, "D")
     }))
   }))
 

@@ -2,7 +2,7 @@
  * The example runs, and says what it promises. It is compiled before, as `npm test` does.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -30,4 +30,10 @@ it("sqlalchemy-aio: the page's users, then what its reference lists", () => {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+it("sqlalchemy-aio: the declarations of a table and of a query name nothing that a package hides", () => {
+  const declarations = readFileSync(file.replace(/js$/, "d.ts"), "utf8")
+  expect(declarations).toContain("readonly name: string | null")
+  expect(declarations).not.toContain("/internal/")
 })

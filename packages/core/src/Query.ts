@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Column from "./Column.js"
 import type { Expression, Reference, Value } from "./Expression.js"
 import type { Fragment } from "./Sql.js"
 import type { SqlError } from "./SqlError.js"
@@ -213,4 +214,42 @@ export interface Unbounded<Row> {
   where(condition: Fragment): Write<Row>
   /** Of every row of the table. */
   all(): Write<Row>
+}
+
+// ---- from columns to rows, inserts and keys; here, since the declarations of whoever uses a table name them ----
+
+// Shown as what it is, in an editor and in declarations.
+type Shown<T> = T extends infer R ? R : never
+
+type Held<C> = C extends Column.Column<infer A, infer N, boolean, boolean> ? N extends true ? A | null : A : never
+
+/** @internal */
+export type RowOf<C> = Shown<{ readonly [K in keyof C]: Held<C[K]> }>
+
+type Needed<C> = { [K in keyof C]: C[K] extends Column.Column<unknown, false, false, boolean> ? K : never }[keyof C]
+
+/** @internal */
+export type InsertOf<C> =
+  & { readonly [K in Needed<C>]: Held<C[K]> | Fragment }
+  & { readonly [K in Exclude<keyof C, Needed<C>>]?: Held<C[K]> | Fragment | undefined }
+
+/** @internal */
+export type UpdateOf<C> = { readonly [K in keyof C]?: Held<C[K]> | Fragment | undefined }
+
+type Keys<C> = { [K in keyof C]: C[K] extends Column.Column<unknown, boolean, boolean, infer P> ? true extends P ? K : never : never }[keyof C]
+
+type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? [U] extends [T] ? false : true : false
+
+/** @internal */
+export type KeyOf<C> = string extends keyof C ? unknown
+  : [Keys<C>] extends [never] ? undefined
+  : IsUnion<Keys<C>> extends true ? { readonly [K in Keys<C>]: Held<C[K]> }
+  : Held<C[Keys<C>]>
+
+/** @internal */
+export type LocalName<N extends string> = N extends `${string}.${infer Rest}` ? LocalName<Rest> : N
+
+/** @internal */
+export type ReferencesOf<N extends string, C> = {
+  readonly [K in keyof C]: C[K] extends Column.Column<infer A, infer Nullable, boolean, boolean> ? Reference<A, Nullable, N> : never
 }

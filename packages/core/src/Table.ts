@@ -18,8 +18,8 @@ import * as FromSchema from "./internal/table/fromSchema.js"
 import * as Model from "./internal/table/model.js"
 import { sourceOf } from "./internal/expression.js"
 import { modelOf, tableOf } from "./internal/table/made.js"
-import type { InsertOf, KeyOf, LocalName, ReferencesOf, Refined, Refinements, RowOf, UpdateOf } from "./internal/table/types.js"
 import type * as Query from "./Query.js"
+import type { InsertOf, KeyOf, LocalName, ReferencesOf, RowOf, UpdateOf } from "./Query.js"
 import type { Fragment } from "./Sql.js"
 
 /**
@@ -270,6 +270,26 @@ export const fromSchema = <F extends Schema.Struct.Fields, const N extends strin
     [key, refinements[key]?.(column as never) ?? column]))
   return tableOf(Model.make(options.name ?? FromSchema.nameOf(schema) ?? "", columns, (own) =>
     (options.constraints?.(own as ReferencesOf<LocalName<N>, Refined<F, R>>) ?? []).map(({ constraint }) => constraint), false))
+}
+
+type Types<F extends Schema.Struct.Fields> = Schema.Struct.Type<F>
+
+/** @internal */
+export type SchemaColumns<F extends Schema.Struct.Fields> = {
+  readonly [K in keyof Types<F>]-?: Column.Column<
+    NonNullable<Types<F>[K]>,
+    null extends Types<F>[K] ? true : undefined extends Types<F>[K] ? true : false,
+    false,
+    false
+  >
+}
+
+/** @internal */
+export type Refinements<F extends Schema.Struct.Fields> = { readonly [K in keyof SchemaColumns<F>]?: (column: SchemaColumns<F>[K]) => Column.Any }
+
+/** @internal */
+export type Refined<F extends Schema.Struct.Fields, R> = {
+  readonly [K in keyof SchemaColumns<F>]: K extends keyof R ? R[K] extends (column: never) => infer C ? C : SchemaColumns<F>[K] : SchemaColumns<F>[K]
 }
 
 /**
