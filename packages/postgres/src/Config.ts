@@ -5,7 +5,9 @@
  *
  * @since 0.1.0
  */
+import type * as Credentials from "@sluice/core/Credentials"
 import type * as Database from "@sluice/core/Database"
+import type * as Hosts from "@sluice/core/Hosts"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import type { Codec } from "./Codecs.js"
@@ -25,8 +27,13 @@ import type { Codec } from "./Codecs.js"
  * @since 0.1.0
  */
 export interface Tls {
-  /** Certificates that are trusted, in PEM. Default: Node's own. */
+  /**
+   * Certificates that are trusted, in PEM; or `system`, the operating system's where Node knows them (22.15 on), else Node's
+   * own. Default: Node's own.
+   */
   readonly ca?: string | undefined
+  /** Certificates that are revoked: a list of the authority's, in PEM. Default: none. */
+  readonly crl?: string | undefined
   /** The client's certificate, in PEM. */
   readonly cert?: string | undefined
   /** The client's key, in PEM. */
@@ -41,7 +48,14 @@ export interface Tls {
 
 /**
  * How a server is reached, and what every session is opened with. Durations are milliseconds where they are numbers. A
- * field that cannot work fails the layer with a ConfigError that names it; the environment's `PG*` are not read.
+ * field that cannot work fails the layer with a ConfigError that names it.
+ *
+ * A field wins over the url, the url over the service, the service over the environment, and that over the defaults. Where one of them
+ * says where the server is, the hosts of the later ones are not looked at.
+ *
+ * Several `hosts`: a server is a standby while it recovers (`in_hot_standby`), and read-only as well where
+ * `default_transaction_read_only` is on. Where writes are wanted, a statement that is refused because the server has become
+ * read-only is a retryable ConnectionError.
  *
  * Types out: int8 is a number, or a bigint with `integers: "bigint"`, and a value that a number would round is a DataError;
  * smaller integers and floats are numbers. numeric, date, time, interval, timestamps, uuid, json, enums, ranges and
@@ -67,11 +81,12 @@ export interface Tls {
  * @category configuration
  * @since 0.1.0
  */
-export interface Config extends Database.Config {
+export interface Config extends Database.Config, Hosts.Config {
   /**
-   * `postgres://user:password@host:port/database`, or `postgresql:`. Its options are `application_name`, `search_path`,
-   * `TimeZone`, `statement_timeout`, `lock_timeout`, `options`, and `host` for the folder of a socket; another one is a
-   * ConfigError. A field beside it wins.
+   * `postgres://user:password@host:port/database`, or `postgresql:`, with several hosts separated by commas; or libpq's
+   * `host=a,b user=app`. Its options are libpq's keywords, those of TLS, `target_session_attrs`, `service` and `passfile` among
+   * them, and `search_path`, `TimeZone`, `statement_timeout` and `lock_timeout`; another one is a ConfigError. A field beside
+   * it wins.
    */
   readonly url?: string | Redacted.Redacted | undefined
   /** A name, an address, or the folder of a socket, which begins with a slash. Default `localhost`. */
@@ -80,12 +95,49 @@ export interface Config extends Database.Config {
   readonly port?: number | undefined
   /** Default: the username. */
   readonly database?: string | undefined
-  /** Default `postgres`. */
+  /** Default: the name of the process's user, as libpq has it. */
   readonly username?: string | undefined
-  /** Default: none. */
-  readonly password?: Redacted.Redacted | undefined
-  /** `true`: a server that is not proven to be the one fails the connecting. Default false. */
+  /**
+   * Asked for at each connect. One that is cached (`Credentials.cachedInvalidate`) and that the server refuses is
+   * forgotten, and asked for once more. Default: that of the password file, or none.
+   */
+  readonly password?: Redacted.Redacted | Credentials.Credentials | Credentials.Cached | undefined
+  /**
+   * Whether libpq's variables are read, through Effect's ConfigProvider: PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE,
+   * PGSERVICE, PGSSLMODE and so on; and, where they are there, the user's own files: `~/.pgpass`, `~/.pg_service.conf` and the
+   * certificates in `~/.postgresql`. Default false: what is not said here is a default, on every machine the same.
+   */
+  readonly environment?: boolean | undefined
+  /** A service of the service file, whose keywords are as those of a url. One that is not defined is a ConfigError. */
+  readonly service?: string | undefined
+  /** The service file. Default: `~/.pg_service.conf`, and then the system's. */
+  readonly serviceFile?: string | undefined
+  /**
+   * A password file, `host:port:database:user:password` in its lines, read at each connect where no password is given. One
+   * that is not there, or has a malformed line, is a ConfigError; one that others may read is not used, with a warning, as
+   * libpq has it. Default: none, or `~/.pgpass` with `environment`.
+   */
+  readonly passFile?: string | undefined
+  /**
+   * How TLS is spoken, with libpq's meanings: `allow` only where the server insists and `prefer` only where it can, and
+   * neither checks whom it speaks to; `require` checks nobody, unless an authority is given: then it is `verify-ca`, which checks
+   * the certificate, and `verify-full` its name as well. Default `disable`; `verify-full` where a url, a service or `tls` names
+   * certificates. A socket has no TLS.
+   */
+  readonly sslmode?: "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full" | undefined
+  /** The certificates; `true` is `sslmode: "verify-full"`, `false` is `disable`. Default: none. */
   readonly tls?: boolean | Tls | undefined
+  /**
+   * Whether SCRAM is bound to the TLS connection (SCRAM-SHA-256-PLUS), which whoever sits between cannot do: `prefer` where
+   * the server has it, `require` or else AuthenticationError. Default `prefer`, as libpq.
+   */
+  readonly channelBinding?: "disable" | "prefer" | "require" | undefined
+  /**
+   * What the server may ask for, as libpq's `require_auth`: a list of `password`, `md5`, `scram-sha-256` and `none`, or of
+   * those that it may not, each with an exclamation mark. Anything else is an AuthenticationError before a password is sent.
+   * Default: anything.
+   */
+  readonly requireAuth?: string | undefined
   /** How long one connecting may take, the login included; then ConnectionError. Default 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** What the server's list of sessions calls it. Default: nothing. */

@@ -10,7 +10,7 @@ import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
-import * as Pool from "@sluice/core/Pool"
+import * as Hosts from "@sluice/core/Hosts"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as EffectConfig from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -21,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
-import { settings } from "./internal/options.js"
+import { at, endpointOf, type Place, settings } from "./internal/options.js"
 
 export { type Codec, composite, hstore, vector } from "./Codecs.js"
 export type { Config, Tls } from "./Config.js"
@@ -51,10 +51,14 @@ export const make = (
 ): Effect.Effect<Database.Database, SqlError.SqlError, Scope.Scope | Reactivity.Reactivity> =>
   Effect.gen(function*() {
     const checked = yield* settings(config)
-    const write = yield* Pool.make<Connection>({
+    const isOne = checked.places.length === 1
+    const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
-      name: `${checked.endpoint}/${checked.database}`,
-      connect: Internal.connect(checked)
+      ...checked.target,
+      name: `${checked.places.map(endpointOf).join(",")}/${checked.database}`,
+      endpoints: checked.places.map((place) => ({ label: endpointOf(place), endpoint: place })),
+      connect: (place, demoted) => Internal.connect(at(checked, place, demoted)),
+      role: Internal.role
     })
     return yield* Database.make({
       ...config,
@@ -62,8 +66,8 @@ export const make = (
       raw,
       pools: { write, read: undefined, session: undefined },
       attributes: {
-        "server.address": checked.host,
-        "server.port": checked.port,
+        // Which of several a statement goes to is not known when its span begins.
+        ...(isOne ? { "server.address": checked.host, "server.port": checked.port } : {}),
         "db.namespace": checked.database
       }
     })

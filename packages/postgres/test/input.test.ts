@@ -12,30 +12,9 @@ import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { on, reasonOf, running } from "./asking.js"
+import { instance } from "./own.js"
 import { asRoot, isMissing, url } from "./server.js"
-
-interface Instance {
-  readonly port: number
-  readonly folder: string
-  readonly url: string
-  readonly stop: () => Promise<void>
-}
-
-interface Servers {
-  readonly find: () => string | undefined
-  readonly launch: (bin: string, settings?: Readonly<Record<string, unknown>>, tls?: boolean) => Promise<Instance>
-}
-
-// The scripts are plain JavaScript, since they run before an installation: their types are said here.
-const servers = await import(fileURLToPath(new URL("../../../scripts/internal/servers/postgres.mjs", import.meta.url))) as Servers
-
-const bin = servers.find()
-
-/** A server of the test's own. */
-const instance = (settings: Readonly<Record<string, unknown>>, tls = false) =>
-  Effect.acquireRelease(Effect.promise(() => servers.launch(bin ?? "", settings, tls)), (server) => Effect.promise(() => server.stop()))
 
 const open = (config: Postgres.Config) => Effect.scoped(Effect.provide(Database.Database, Postgres.layer(config)))
 
@@ -46,9 +25,9 @@ const field = (config: Postgres.Config) => Effect.map(failing(config), (reason) 
 describe.skipIf(isMissing)("Postgres, input that is wrong", () => {
   it.live("a field that cannot work is named", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* field({ url: "postgres://localhost/x?sslmod=none" }), "url")
-      assert.strictEqual(yield* field({ url: "postgres://u:p#w@localhost" }), "url")
-      assert.strictEqual(yield* field({ url: "localhost:5432" }), "url")
+      assert.strictEqual(yield* field({ url: "postgres://localhost/x?sslmod=none" }), "url.sslmod")
+      assert.strictEqual(yield* field({ url: "postgres://u:p#w@localhost" }), "url.fragment")
+      assert.strictEqual(yield* field({ url: "localhost:5432" }), "url.scheme")
       assert.strictEqual(yield* field({ port: 70_000 }), "port")
       assert.strictEqual(yield* field({ port: 1.5 }), "port")
       assert.strictEqual(yield* field({ host: "" }), "host")

@@ -1,7 +1,7 @@
 /**
  * PostgreSQL: found on this machine, and run as an instance of its own.
  *
- * Its administrator is `postgres`, who has no password; the role `scram`, where a test makes it, needs one. Called by the
+ * Its administrator is `postgres`, who has no password; the roles `scram` and `scram2`, where a test makes them, need one. Called by the
  * registry of servers, and by tests that need a PostgreSQL of their own: with certificates, to be killed, to be full.
  */
 import { spawnSync } from "node:child_process"
@@ -49,7 +49,7 @@ export const launch = async (bin, more = {}, tls = false) => {
     const data = join(folder, "data")
     complete([join(bin, "initdb"), "--auth=trust", "--no-sync", "--username=postgres", "--encoding=UTF8", "--locale=C", `--pgdata=${data}`])
     writeFileSync(join(data, "pg_hba.conf"), [
-      "host all scram 127.0.0.1/32 scram-sha-256",
+      "host all scram,scram2 127.0.0.1/32 scram-sha-256",
       "local all all trust",
       `${tls ? "hostssl" : "host"} all all 127.0.0.1/32 trust`,
       "host replication all 127.0.0.1/32 trust",

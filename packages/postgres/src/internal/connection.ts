@@ -9,6 +9,7 @@
  */
 import type * as Bulk from "@sluice/core/Bulk"
 import type * as Connection from "@sluice/core/Connection"
+import type * as Hosts from "@sluice/core/Hosts"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,6 +25,7 @@ import { type Encoded, messages } from "./messages.js"
 import type { Settings } from "./options.js"
 import { miscounted } from "./placeholders.js"
 import { answer, unfit } from "./result.js"
+import { isDemoted, roleOf } from "./role.js"
 import { guard, Run } from "./run.js"
 import * as Session from "./session.js"
 import { endSession, settle } from "./settle.js"
@@ -37,6 +39,10 @@ type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 /** Opens a connection. It is not bound to a scope: who opens it closes it. */
 export const connect = (settings: Settings): Effect.Effect<Postgres, SqlError.SqlError> =>
   Effect.map(Session.open(settings), (wire) => new Postgres(wire, settings))
+
+/** The role of a connection's server. */
+export const role = (connection: Connection.Connection): Effect.Effect<Hosts.Role, SqlError.SqlError> =>
+  isPostgres(connection) ? roleOf(connection.wire) : Exit.succeed({ isStandby: false, isReadOnly: false })
 
 export class Postgres implements Connection.Connection {
   readonly capabilities = capabilities
@@ -138,7 +144,8 @@ export class Postgres implements Connection.Connection {
   /** The failure of a statement. What was sent inside a transaction and did not commit it has left nothing. */
   failure(error: DriverError, query: Pick<Connection.Query, "sql" | "readOnly">, operation: string, inTransaction: boolean): SqlError.SqlError {
     const harmless = isUnsent(error) || query.readOnly || (inTransaction && !ending.test(query.sql))
-    return toSqlError(error, { operation, statement: query.sql, harmless })
+    const demoted = error.code === "25006" && isDemoted(this.wire, inTransaction) ? this.settings.demoted : undefined
+    return toSqlError(error, { operation, statement: query.sql, harmless, demoted })
   }
 
   // ---- rows ----

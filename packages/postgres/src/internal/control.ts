@@ -21,7 +21,8 @@ import type { Wire } from "./wire.js"
 export const cancel = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
   Effect.async((resume) => {
     const { raw, remote } = wire
-    const { host, port, ssl } = settings.driver
+    const { host, port } = settings.driver
+    const { ssl } = raw
     const socket = host.startsWith("/") ? connect(`${host}/.s.PGSQL.${port}`) : connect(remote.port ?? port, remote.address ?? host)
     let isSent = false
     const fail = (error: Error): void => {
@@ -52,7 +53,7 @@ export const cancel = (wire: Wire, settings: Settings): Effect.Effect<void, SqlE
       socket.write(request)
       socket.once("data", (answer: Buffer) => {
         if (answer[0] !== 83) return fail(new Error("the server does not support TLS"))
-        const tls = secure({ ...ssl, socket, host, ...(isIP(host) === 0 ? { servername: host } : {}) }, () => send(tls))
+        const tls = secure({ host, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl, socket }, () => send(tls))
         tls.on("error", fail).resume()
       })
     })

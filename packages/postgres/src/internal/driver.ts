@@ -35,20 +35,27 @@ export interface Options {
   readonly port: number
   readonly user: string
   readonly database: string
+  /** A function: the driver reads PGPASSWORD where a password is empty. */
   readonly password: () => string
   readonly ssl: false | TlsOptions
+  readonly enableChannelBinding: boolean
   readonly connectionTimeoutMillis: number
   readonly keepAlive: boolean
+  /** Said, since the driver would read it from the environment, and throw. */
+  readonly sslnegotiation: "postgres"
 }
 
 /** One Client of pg. */
 export interface Raw {
   readonly processID: number | null
   readonly secretKey: number | null
+  readonly ssl: false | TlsOptions
   /** After the connecting, the plain or the TLS socket. */
   readonly connection: {
     readonly stream: Duplex & { readonly remoteAddress?: string; readonly remotePort?: number }
     on(event: "parameterStatus", listener: (told: { readonly parameterName: string; readonly parameterValue: string }) => void): void
+    on(event: "authenticationSASL", listener: (asked: { readonly mechanisms: ReadonlyArray<string> }) => void): void
+    on(event: "authenticationCleartextPassword" | "authenticationMD5Password" | "authenticationOk", listener: () => void): void
   }
   getStartupConf: () => Readonly<Record<string, string>>
   readonly _getActiveQuery: () => unknown

@@ -67,7 +67,7 @@ const byClass: Readonly<Record<string, Make>> = {
 }
 
 // What the network and the driver say themselves: these will not be otherwise the next time.
-const final = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|HOSTNAME_MISMATCH)/
+const final = /^(?:CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/
 
 /** What is known of the failed work besides the error. */
 export interface About {
@@ -75,6 +75,8 @@ export interface About {
   readonly statement?: string | undefined
   /** No byte of it was sent, it writes nothing, or its transaction cannot have been committed. */
   readonly harmless?: boolean | undefined
+  /** There where the server was chosen because it can be written to, and says that it cannot any more. */
+  readonly demoted?: (() => void) | undefined
 }
 
 /** The SqlError of an error of the driver, which stays its `cause`. */
@@ -93,7 +95,13 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     position: error.position === undefined ? undefined : Number(error.position),
     cause: error
   }
-  return SqlError.make(byServer(error, sqlState, options, about))
+  return SqlError.make(about.demoted === undefined ? byServer(error, sqlState, options, about) : lostRole(options, about.demoted))
+}
+
+// Refused, so nothing was done; and the next connection goes to whoever is the primary now.
+const lostRole = (options: Reason.ReasonOptions, demoted: () => void): Reason.Reason => {
+  demoted()
+  return new Reason.ConnectionError({ ...options, connection: "broken", outcome: "not-applied" })
 }
 
 const stateOf = (error: DriverError): string | undefined =>
@@ -116,7 +124,7 @@ const timeoutWords = /time-?out|timed? out|zeitüberschreitung|délai|tiempo de 
 const isTimeout = (message: string): boolean => timeoutWords.test(message)
 
 const byDriver = (error: DriverError, about: About): Reason.Reason => {
-  const isFinal = final.test(error.code ?? "") || /does not support SSL|SASL|SCRAM/.test(error.message)
+  const isFinal = final.test(error.code ?? "") || /does not support SSL|establishing an SSL|SASL|SCRAM/.test(error.message)
   const options: Reason.ReasonOptions = {
     message: error.message || (error instanceof AggregateError ? String((error.errors[0] as Error | undefined)?.message) : String(error.code)),
     operation: about.operation,

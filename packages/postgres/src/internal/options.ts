@@ -1,24 +1,49 @@
 /**
- * Options of one connection, checked: what `Postgres.Config` says, with its url, its defaults and its secrets read.
+ * Options of one connection, checked: what `Postgres.Config` says, with its url, its service, the environment and its
+ * secrets read.
  *
- * It opens nothing. Made by the public module, read by `connection`, `control` and `session`.
+ * A field of the config wins over the url, the url over the service, the service over the environment. It opens nothing. Made by
+ * the public module, read by `connection`, `control`, `login` and `session`.
  *
  * @internal
  */
+import * as Credentials from "@sluice/core/Credentials"
+import * as Hosts from "@sluice/core/Hosts"
 import * as Options from "@sluice/core/Options"
-import type * as SqlError from "@sluice/core/SqlError"
+import * as Reason from "@sluice/core/Reason"
+import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import type { ConnectionOptions as TlsOptions } from "node:tls"
-import type { Config, Tls } from "../Config.js"
+import { isIP } from "node:net"
+import { userInfo } from "node:os"
+import type { Config } from "../Config.js"
+import { type Demands, parseRequireAuth } from "./authentication.js"
 import type * as Driver from "./driver.js"
+import { found, own } from "./files.js"
+import { bindings, type File, type Said } from "./keywords.js"
+import type { Secret } from "./login.js"
+import { lookUp } from "./passFile.js"
 import { Shapes } from "./shapes.js"
-import * as Url from "./url.js"
+import { gather } from "./sources.js"
+import { type Ways, waysOf } from "./tls.js"
+
+/** Where one server is. */
+export interface Place {
+  readonly host: string
+  readonly port: number
+  /** What is connected to, where the name is not to be looked up. */
+  readonly address: string | undefined
+}
 
 /** Everything that a connection needs. */
 export interface Settings {
-  readonly driver: Driver.Options
+  /** All but the password and TLS. */
+  readonly driver: Omit<Driver.Options, "password" | "ssl" | "enableChannelBinding">
+  /** `undefined`: the server asks for none, or is told that there is none. */
+  readonly secret: Secret | undefined
+  readonly ways: Ways
+  readonly demands: Demands
   readonly endpoint: string
   readonly host: string
   readonly port: number
@@ -33,21 +58,53 @@ export interface Settings {
   readonly types: NonNullable<Config["types"]>
   readonly statementSavepoints: boolean
   readonly maxPrepared: number
+  /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
+  readonly demoted: (() => void) | undefined
+}
+
+/** What holds for the database: a connection's options, and the servers that it may go to. */
+export interface Checked extends Settings {
+  /** At least one; the settings are those of the first. */
+  readonly places: ReadonlyArray<Place>
+  readonly target: Pick<Config, "targetSessionAttrs" | "loadBalanceHosts" | "hostCoolDown">
+  readonly passFile: File | undefined
+}
+
+/** `host:port`, an IPv6 address in brackets; or the path of a socket. */
+export const endpointOf = ({ host, port }: Pick<Place, "host" | "port">): string =>
+  host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : `${host.includes(":") ? `[${host}]` : host}:${port}`
+
+/** The settings of a connection to one of the places. */
+export const at = (checked: Checked, place: Place, demoted: (() => void) | undefined): Settings => {
+  const { address, host, port } = place
+  const { database, driver, passFile } = checked
+  const isSocket = (address ?? host).startsWith("/")
+  // The name that a certificate must have, where the driver knows only the address.
+  const name = address === undefined ? {} : { host, ...(isIP(host) === 0 ? { servername: host } : {}) }
+  return {
+    ...checked,
+    driver: { ...driver, host: address ?? host, port },
+    endpoint: endpointOf(place),
+    host,
+    port,
+    demoted,
+    secret: checked.secret ??
+      (passFile === undefined ? undefined : { credentials: lookUp(passFile, { host, port, database, username: driver.user }), invalidate: undefined }),
+    // As libpq: nobody listens to a socket of this machine.
+    ways: isSocket ? [false] : checked.ways.map((way) => way === false ? false : { ...way, ...name })
+  }
 }
 
 /** Checks a config; the first field that cannot work is a ConfigError. */
-export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlError> =>
+export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlError> =>
   Effect.gen(function*() {
-    const url = yield* Url.parse(config.url === undefined || typeof config.url === "string" ? config.url : Redacted.value(config.url))
-    const host = config.host ?? url.host ?? "localhost"
-    if (host === "") yield* Options.refuse("host", "must not be empty")
-    const port = yield* Options.count("port", config.port ?? url.port, 5432, 1)
-    if (port > 65_535) yield* Options.refuse("port", `must be at most 65535, was ${port}`)
-    const username = yield* clean("username", config.username ?? url.username ?? "postgres")
-    const database = yield* clean("database", config.database ?? url.database ?? username)
-    const password = config.password === undefined ? url.password : Redacted.value(config.password)
-    const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout, 10_000)
-    const parameters: Record<string, string> = { ...url.parameters, ...config.parameters }
+    const said = yield* gather(config)
+    const places = yield* placesOf(config, said)
+    const { host, port } = places[0]!
+    const username = yield* clean("username", config.username ?? said.username ?? (yield* systemUser))
+    const database = yield* clean("database", config.database ?? said.database ?? username)
+    const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout ?? said.connectTimeout, 10_000)
+    const parameters: Record<string, string> = { ...said.parameters, ...config.parameters }
     for (const [name, value] of Object.entries(parameters)) {
       // What is read as exact text depends on these.
       if (/^(?:client_encoding|datestyle)$/i.test(name)) yield* Options.refuse(`parameters.${name}`, "is set by this package")
@@ -55,21 +112,37 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
     }
     if (config.timezone !== undefined) parameters["TimeZone"] = yield* clean("timezone", config.timezone)
     if (config.applicationName !== undefined) parameters["application_name"] = yield* clean("applicationName", config.applicationName)
+    const ways = yield* waysOf(config, said, config.environment === true)
+    const channelBinding = config.channelBinding ?? said.channelBinding ?? "prefer"
+    if (!bindings.includes(channelBinding)) yield* Options.refuse("channelBinding", `must be one of ${bindings.join(", ")}`)
+    if (channelBinding === "require" && ways.every((way) => way === false)) yield* Options.refuse("channelBinding", "is require, which needs TLS: sslmode is disable")
+    const requireAuth = config.requireAuth ?? said.requireAuth
+    const isHomeRead = config.environment === true
     return {
       driver: {
         host,
         port,
         user: username,
         database,
-        // A function: the driver reads PGPASSWORD where a password is empty.
-        password: () => password ?? "",
-        ssl: tlsOf(config.tls),
         connectionTimeoutMillis: Number.isFinite(connectTimeout) ? connectTimeout : 0,
-        keepAlive: true
+        keepAlive: said.keepAlive ?? true,
+        sslnegotiation: "postgres"
       },
-      endpoint: host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : `${host}:${port}`,
+      secret: secretOf(config.password ?? said.password),
+      passFile: config.passFile === undefined ? said.passFile ?? (isHomeRead ? yield* found(own(".pgpass", "pgpass.conf"), "passFile") : undefined)
+        : { path: config.passFile, field: "passFile" },
+      ways,
+      demands: { channelBinding, allowed: requireAuth === undefined ? undefined : yield* parseRequireAuth(requireAuth, "requireAuth") },
+      endpoint: endpointOf({ host, port }),
       host,
       port,
+      places,
+      target: {
+        targetSessionAttrs: config.targetSessionAttrs ?? said.targetSessionAttrs,
+        loadBalanceHosts: config.loadBalanceHosts ?? said.loadBalanceHosts,
+        hostCoolDown: config.hostCoolDown
+      },
+      demoted: undefined,
       database,
       parameters: { ...parameters, client_encoding: "UTF8", DateStyle: "ISO" },
       session: config.initCommand === undefined ? [] : typeof config.initCommand === "string" ? [config.initCommand] : config.initCommand,
@@ -81,19 +154,32 @@ export const settings = (config: Config): Effect.Effect<Settings, SqlError.SqlEr
     }
   })
 
+/** The servers, by the fields or else by the sources. */
+const placesOf = (config: Config, said: Said): Options.Checked<ReadonlyArray<Place>> =>
+  Either.gen(function*() {
+    if (config.hosts !== undefined && config.host !== undefined) yield* Options.refuse("hosts", "stands in the place of host: both are given")
+    if (config.host === "") yield* Options.refuse("host", "must not be empty")
+    const common = yield* Options.count("port", config.port ?? said.port, 5432, 1)
+    if (common > 65_535) yield* Options.refuse("port", `must be at most 65535, was ${common}`)
+    if (config.hosts !== undefined) return (yield* Hosts.parse(config.hosts)).map(({ host, port }) => ({ host, port: port ?? common, address: undefined }))
+    if (config.host !== undefined) return [{ host: yield* clean("host", config.host), port: common, address: undefined }]
+    const hosts = said.hosts ?? [{ host: "localhost", port: undefined }]
+    // A port field is for one host; several have their own.
+    return hosts.map(({ host, port }, index) => ({ host, port: hosts.length === 1 ? config.port ?? port ?? common : port ?? common, address: said.addresses?.[index] }))
+  })
+
+const secretOf = (password: Config["password"]): Secret | undefined => {
+  if (password === undefined) return undefined
+  if (Redacted.isRedacted(password) || Effect.isEffect(password)) return { credentials: Credentials.from(password), invalidate: undefined }
+  return password
+}
+
+// As libpq; a container may run us as a number that has no name.
+const systemUser: Effect.Effect<string, SqlError.SqlError> = Effect.try({
+  try: () => userInfo().username,
+  catch: () => SqlError.make(new Reason.ConfigError({ message: "username is not given, and the user of this process has no name", field: "username" }))
+})
+
 // Names and values end with a NUL in the startup packet.
 const clean = (field: string, value: string): Options.Checked<string> =>
   value === "" || value.includes("\0") ? Options.refuse(field, "must be a text that is not empty, without a NUL") : Either.right(value)
-
-const tlsOf = (tls: boolean | Tls | undefined): false | TlsOptions => {
-  if (tls === undefined || tls === false) return false
-  const { ca, cert, key, passphrase, rejectUnauthorized = true, verifyIdentity = rejectUnauthorized } = tls === true ? {} : tls
-  return {
-    rejectUnauthorized,
-    ...(verifyIdentity ? {} : { checkServerIdentity: () => undefined }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key: Redacted.value(key) }),
-    ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) })
-  }
-}

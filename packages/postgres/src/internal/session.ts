@@ -8,9 +8,7 @@
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Driver from "./driver.js"
-import { toSqlError } from "./errors.js"
+import { login } from "./login.js"
 import type { Settings } from "./options.js"
 import { Wire } from "./wire.js"
 
@@ -34,32 +32,7 @@ const within = <A>(self: Effect.Effect<A, SqlError.SqlError>, settings: Settings
 }
 
 const connect = (settings: Settings): Effect.Effect<Wire, SqlError.SqlError> =>
-  Effect.async((resume) => {
-    const raw = Driver.open(settings.driver, settings.parameters)
-    const parameters = new Map<string, string>()
-    raw.connection.on("parameterStatus", (told) => parameters.set(told.parameterName, told.parameterValue))
-    const end = (): void => {
-      raw.connection.stream.on("error", () => {}).destroy()
-    }
-    let isOver = false
-    const fail = (error: Driver.DriverError): void => {
-      if (isOver) return
-      isOver = true
-      end()
-      resume(Exit.fail(toSqlError(error, { operation: "connect" })))
-    }
-    // Without a listener of its own an 'error' event ends the process.
-    raw.on("error", fail)
-    raw.connect((error) => {
-      if (error !== undefined && error !== null) return fail(error)
-      isOver = true
-      resume(Exit.succeed(new Wire(raw, parameters)))
-    })
-    return Effect.sync(() => {
-      isOver = true
-      end()
-    })
-  })
+  login(settings, (raw, parameters) => new Wire(raw, parameters))
 
 /** The numbers of the types that have a codec, which differ from database to database. */
 const register = (wire: Wire, { shapes, types }: Settings): Effect.Effect<void, SqlError.SqlError> =>

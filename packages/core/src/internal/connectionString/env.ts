@@ -40,7 +40,23 @@ const variables: Readonly<Record<Environment, Names>> = {
       connect_timeout: "PGCONNECT_TIMEOUT",
       client_encoding: "PGCLIENTENCODING",
       target_session_attrs: "PGTARGETSESSIONATTRS",
-      options: "PGOPTIONS"
+      load_balance_hosts: "PGLOADBALANCEHOSTS",
+      options: "PGOPTIONS",
+      TimeZone: "PGTZ",
+      service: "PGSERVICE",
+      servicefile: "PGSERVICEFILE",
+      channel_binding: "PGCHANNELBINDING",
+      require_auth: "PGREQUIREAUTH",
+      sslcrl: "PGSSLCRL",
+      sslcrldir: "PGSSLCRLDIR",
+      sslcertmode: "PGSSLCERTMODE",
+      sslnegotiation: "PGSSLNEGOTIATION",
+      sslsni: "PGSSLSNI",
+      sslcompression: "PGSSLCOMPRESSION",
+      ssl_min_protocol_version: "PGSSLMINPROTOCOLVERSION",
+      ssl_max_protocol_version: "PGSSLMAXPROTOCOLVERSION",
+      gssencmode: "PGGSSENCMODE",
+      requirepeer: "PGREQUIREPEER"
     }
   },
   mysql: {

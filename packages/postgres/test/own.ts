@@ -1,0 +1,40 @@
+/**
+ * A PostgreSQL of a test's own, by the launcher of the test command: with certificates, with rules of its own, to be full.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export interface Instance {
+  readonly port: number
+  readonly folder: string
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+interface Servers {
+  readonly find: () => string | undefined
+  readonly launch: (bin: string, settings?: Readonly<Record<string, unknown>>, tls?: boolean) => Promise<Instance>
+}
+
+// The scripts are plain JavaScript, since they run before an installation: their types are said here.
+const servers = await import(fileURLToPath(new URL("../../../scripts/internal/servers/postgres.mjs", import.meta.url))) as Servers
+
+const bin = servers.find() ?? ""
+
+/** Starts one with these settings; it ends with its scope. */
+export const instance = (settings: Readonly<Record<string, unknown>> = {}, tls = false): Effect.Effect<Instance, never, Scope.Scope> =>
+  Effect.acquireRelease(Effect.promise(() => servers.launch(bin, settings, tls)), (server) => Effect.promise(() => server.stop()))
+
+/** Other lines for its pg_hba.conf, from now on. */
+export const rules = ({ folder, port }: Instance, ...lines: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    writeFileSync(join(folder, "data", "pg_hba.conf"), ["local all postgres trust", ...lines, ""].join("\n"))
+    const told = spawnSync(join(bin, "psql"), ["-h", folder, "-p", String(port), "-U", "postgres", "-c", "SELECT pg_reload_conf()"])
+    if (told.status !== 0) throw new Error(String(told.stderr))
+    // The postmaster reads them on its own time.
+    spawnSync("sleep", ["0.2"])
+  })
