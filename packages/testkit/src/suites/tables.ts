@@ -301,6 +301,11 @@ export const tables: ReadonlyArray<Case> = [
         assert.deepStrictEqual(yield* insert, [{ id: 6, name: "Isaac Jaffe", age: null, team: null }])
         assert.deepStrictEqual(yield* update, [{ id: 1, name: "Jeremy Goodwin", age: 30, team: 2 }])
         assert.deepStrictEqual(yield* remove, [{ id: 2, name: "Natalie Hurley", age: 21, team: 2 }])
+        // What was written is written, and the error says so.
+        const strict = Table.make("users", { id: Column.integer().primaryKey().autoIncrement(), name: Column.text().notNull(), age: Column.integer().notNull() })
+        const reason = yield* fails(strict.update(db, { name: "x" }).where(strict.id.eq(5)).returning, "DecodeError")
+        assert.deepStrictEqual([reason.column, reason.row, reason.outcome], ["age", 0, "applied"])
+        assert.strictEqual(yield* users.select(db).where(users.id.eq(5)).columns({ name: users.name }).scalar, "x")
       } else {
         for (const effect of [insert, update, remove]) yield* misuse(effect, "UnsupportedError")
         const tokens = Table.make("tokens", { id: Column.text(36).primaryKey().defaultSql("'made'"), n: Column.integer() })
