@@ -9,7 +9,7 @@ import { say } from "./internal/repository.mjs"
 import { servers, start } from "./internal/servers.mjs"
 
 /** What each suite runs on. */
-const needs = { mysql: "mariadb" }
+const needs = { mysql: "mariadb", postgres: "postgres" }
 
 const args = process.argv.slice(2)
 const asked = args.flatMap((arg, i) => arg.startsWith("--suite=") ? arg.slice(8).split(",") : args[i - 1] === "--suite" ? arg.split(",") : [])

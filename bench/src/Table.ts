@@ -12,6 +12,8 @@ export interface Head {
   readonly direct: string
   /** The stock driver of Effect. */
   readonly stock: string
+  /** Another driver. */
+  readonly other?: string
   /** A program of the database's own. */
   readonly native?: string
 }
@@ -21,22 +23,30 @@ export interface Line {
   readonly ours: string
   readonly direct: string
   readonly stock: string
+  readonly other?: string
   readonly native?: string
   /** Ours divided by theirs. */
   readonly toDirect: string
   readonly toStock: string
+  readonly toOther?: string
   readonly toNative?: string
   readonly aim: string
 }
 
 export const none = "–"
 
-export const print = ({ direct, native, stock }: Head, lines: ReadonlyArray<Line>): string => {
+/** What is in the table only where its head names whom it is of. */
+const optional = (named: string | undefined, cell: string | undefined): ReadonlyArray<string> => named === undefined ? [] : [cell ?? none]
+
+export const print = ({ direct, native, other, stock }: Head, lines: ReadonlyArray<Line>): string => {
   const rows = [
-    ["work", "ours", direct, stock, ...(native === undefined ? [] : [native]), "÷ direct", "÷ stock", ...(native === undefined ? [] : ["÷ native"]), "aim"],
+    [
+      "work", "ours", direct, stock, ...optional(other, other), ...optional(native, native),
+      "÷ direct", "÷ stock", ...optional(other, `÷ ${other}`), ...optional(native, "÷ native"), "aim"
+    ],
     ...lines.map((line) => [
-      line.work, line.ours, line.direct, line.stock, ...(native === undefined ? [] : [line.native ?? none]),
-      line.toDirect, line.toStock, ...(native === undefined ? [] : [line.toNative ?? none]), line.aim
+      line.work, line.ours, line.direct, line.stock, ...optional(other, line.other), ...optional(native, line.native),
+      line.toDirect, line.toStock, ...optional(other, line.toOther), ...optional(native, line.toNative), line.aim
     ])
   ]
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))

@@ -12,11 +12,12 @@ import { parse, usage } from "./Arguments.js"
 import * as Machine from "./Machine.js"
 import { mysql } from "./mysql/suite.js"
 import { pool } from "./pool/suite.js"
+import { postgres } from "./postgres/suite.js"
 import { sqlite } from "./sqlite/suite.js"
 import type { Report, Suite } from "./Suite.js"
 import { print } from "./Table.js"
 
-const suites: ReadonlyArray<Suite> = [pool, sqlite, mysql]
+const suites: ReadonlyArray<Suite> = [pool, sqlite, mysql, postgres]
 
 const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const parsed = parse(argv, suites)

@@ -1,0 +1,19 @@
+/**
+ * PostgreSQL, beside pg, @effect/sql-pg, postgres.js and psql.
+ *
+ * The server is that of SLUICE_POSTGRES_URL; `npm run bench` starts one where it is not set.
+ */
+import { versionOf } from "../Machine.js"
+import * as Suite from "../Suite.js"
+import { bulkLoad } from "./BulkLoad.js"
+import { open } from "./Data.js"
+import { inFlight, pointQuery } from "./PointQuery.js"
+import { memory, streaming } from "./Streaming.js"
+
+export const postgres = Suite.make({
+  name: "postgres",
+  head: { direct: "raw pg", stock: "@effect/sql-pg", other: "postgres.js", native: "psql" },
+  measurements: [pointQuery, inFlight, streaming, memory, bulkLoad],
+  open: ({ folder, rows }) => open(folder, rows),
+  versions: ({ version }) => [`server ${version}`, ...["pg", "pg-cursor", "pg-copy-streams", "@effect/sql-pg", "postgres"].map(versionOf)]
+})
