@@ -73,6 +73,8 @@ export interface ReasonOptions {
   readonly column?: string | undefined
   /** Characters from the start of the statement, counted from 1. */
   readonly position?: number | undefined
+  /** The line of copied data that was refused, counted from 1. */
+  readonly line?: number | undefined
   /** The driver's error. Never enumerable, never printed. */
   readonly cause?: unknown
   /** Instead of the reason's own answer. */
@@ -89,7 +91,7 @@ interface Answers {
   readonly outcome: Outcome
 }
 
-const optionalFields = ["operation", "code", "sqlState", "statement", "constraint", "table", "column", "position"] as const
+const optionalFields = ["operation", "code", "sqlState", "statement", "constraint", "table", "column", "position", "line"] as const
 
 abstract class ReasonBase {
   abstract readonly _tag: string
@@ -105,6 +107,7 @@ abstract class ReasonBase {
   declare readonly table?: string
   declare readonly column?: string
   declare readonly position?: number
+  declare readonly line?: number
   declare readonly cause?: unknown
 
   constructor(options: ReasonOptions, answers: Answers) {

@@ -23,6 +23,7 @@ import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 
+export { copyFrom, type CopyOptions, copyRowsFrom, copyRowsTo, type CopySource, type CopyTarget, copyTo } from "./Copy.js"
 export { type Codec, composite, hstore, vector } from "./Codecs.js"
 export type { Config, Tls } from "./Config.js"
 export { explain, type ExplainOptions, serverVersion } from "./Explain.js"

@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import type { Postgres } from "./connection.js"
 import * as Copy from "./copy.js"
 import { dialect } from "./dialect.js"
-import { besideStream } from "./transactions.js"
+import { besideStream, guarded } from "./transactions.js"
 import { refuse, textOf } from "./types.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
@@ -46,21 +46,6 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
     finish: Effect.sync(() => ({ rows: applied, rejected }))
   }))
 }
-
-// A write that fails in a transaction dooms it, and where `statementSavepoints` says so it does not.
-const guarded = <A>(connection: Postgres, write: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> => {
-  if (!connection.settings.statementSavepoints || connection.transaction !== "open") return write
-  const undo = Effect.zipRight(connection.settle, Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)))
-  return Effect.uninterruptibleMask((restore) =>
-    connection.savepoint(savepoint).pipe(
-      Effect.zipRight(restore(write)),
-      Effect.onError(() => Effect.ignore(undo)),
-      Effect.tap(() => connection.release(savepoint))
-    )
-  )
-}
-
-const savepoint = "sluice_bulk"
 
 const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
 

@@ -24,6 +24,8 @@ export interface ServerFields {
   readonly dataType?: string | undefined
   readonly constraint?: string | undefined
   readonly routine?: string | undefined
+  /** The context; of a COPY the line and the column that it stopped at. */
+  readonly where?: string | undefined
 }
 
 /** What fails: the server's error, or the network's, whose `code` is not five characters of SQLSTATE. */

@@ -93,6 +93,7 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     table: error.table,
     column: error.column ?? keyOf(error),
     position: error.position === undefined ? undefined : Number(error.position),
+    ...copiedAt(error),
     cause: error
   }
   return SqlError.make(about.demoted === undefined ? byServer(error, sqlState, options, about) : lostRole(options, about.demoted))
@@ -170,6 +171,12 @@ const stands = (name: string, statement: string): boolean => {
     if (!/[\w$]/.test(statement[at - 1] ?? " ") && !/[\w$]/.test(statement[at + name.length] ?? " ")) return true
   }
   return false
+}
+
+/** `COPY t, line 3, column b: "…"`: where the server stopped in what was copied. Its language may be another one. */
+const copiedAt = (error: DriverError): { readonly line?: number; readonly column?: string } => {
+  const [, line, name] = /^COPY [^\n]*?, \S+ (\d+)(?:, \S+ ([^:\n]+))?/m.exec(error.where ?? "") ?? []
+  return line === undefined ? {} : { line: Number(line), ...(name === undefined || error.column !== undefined ? {} : { column: name }) }
 }
 
 /** A unique key's column stands in the detail alone: `Key (name)=(…) already exists.` Of several there is none to name. */

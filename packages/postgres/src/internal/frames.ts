@@ -16,7 +16,7 @@ export interface Bytes extends Buffer {
 
 /** Type codes of messages that come from the server. */
 export const Code = {
-  parseComplete: 49, bindComplete: 50, closeComplete: 51, notification: 65, commandComplete: 67, dataRow: 68, error: 69, copyIn: 71,
+  parseComplete: 49, bindComplete: 50, closeComplete: 51, copyData: 100, notification: 65, commandComplete: 67, dataRow: 68, error: 69, copyIn: 71,
   copyOut: 72, emptyQuery: 73, notice: 78, parameterStatus: 83, rowDescription: 84, ready: 90, noData: 110, suspended: 115, parameters: 116
 } as const
 
@@ -68,7 +68,7 @@ export const int16 = (bytes: Uint8Array, at: number): number => ((bytes[at]! << 
 export const textEnd = (bytes: Uint8Array, at: number): number => bytes.indexOf(0, at)
 
 const letters: Readonly<Record<string, string>> = {
-  V: "severity", C: "code", D: "detail", H: "hint", P: "position", s: "schema", t: "table", c: "column", d: "dataType", n: "constraint", R: "routine"
+  V: "severity", C: "code", D: "detail", H: "hint", P: "position", s: "schema", t: "table", c: "column", d: "dataType", n: "constraint", R: "routine", W: "where"
 }
 
 /** An ErrorResponse or a NoticeResponse, as an error of the driver's class. */

@@ -80,6 +80,13 @@ export class Messages {
     return this.end()
   }
 
+  copyBytes(bytes: Uint8Array): this {
+    this.begin(Code.copyData).room(bytes.length)
+    this.buffer.set(bytes, this.at)
+    this.at += bytes.length
+    return this.end()
+  }
+
   copyDone(): this {
     return this.begin(Code.copyDone).end()
   }

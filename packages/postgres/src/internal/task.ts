@@ -29,6 +29,10 @@ export abstract class Task {
   suspended(): void {}
   /** Whether the data of a COPY is its own. */
   readonly takesCopy: boolean = false
+  /** The server waits for the data of a COPY. */
+  copyBegun(): void {}
+  /** Data of a COPY. */
+  copied(_bytes: Bytes, _from: number, _to: number): void {}
   /** Its answer is wanted no more. */
   drop(): void {}
 }

@@ -57,7 +57,7 @@ const copies = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*COPY\b[^]*\b(?:FROM\s+STDIN|TO\
 /** A COPY whose data goes beside the statement. What stood behind it in its round trip would end the session. */
 export const copying = (sql: string): SqlError.SqlError | undefined =>
   copies.test(sql) ? SqlError.make(new Reason.UnsupportedError({
-    message: "COPY FROM STDIN and COPY TO STDOUT carry data beside the statement, which goes by bulk",
+    message: "COPY FROM STDIN and COPY TO STDOUT carry data beside the statement, which goes by Postgres.copyFrom, Postgres.copyTo or bulk",
     capability: "copy",
     operation: "execute",
     statement: sql
@@ -115,6 +115,25 @@ const closePortal = (connection: Postgres, cursor: Cursor): Effect.Effect<void> 
     messages.closePortal(cursor.portal).sync()
     connection.wire.send(new Simple(() => resume(Exit.void)))
   })
+
+// Work that fails in a transaction dooms it, and where `statementSavepoints` says so it does not.
+export const guarded = <A>(
+  connection: Postgres,
+  work: Effect.Effect<A, SqlError.SqlError>,
+  isGuarded = connection.settings.statementSavepoints
+): Effect.Effect<A, SqlError.SqlError> => {
+  if (!isGuarded || connection.transaction !== "open") return work
+  const undo = Effect.zipRight(connection.settle, Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)))
+  return Effect.uninterruptibleMask((restore) =>
+    connection.savepoint(savepoint).pipe(
+      Effect.zipRight(restore(work)),
+      Effect.onError(() => Effect.ignore(undo)),
+      Effect.tap(() => connection.release(savepoint))
+    )
+  )
+}
+
+const savepoint = "sluice_work"
 
 /** Why a statement may not run now. */
 export const besideStream = (connection: Postgres, query: Pick<Connection.Query, "sql" | "readOnly">): SqlError.SqlError | undefined =>

@@ -53,6 +53,7 @@ export class Wire {
       const task = this.tasks[0]
       if (task !== undefined) {
         if (code === Code.dataRow) return task.row(bytes, from)
+        if (code === Code.copyData) return task.copied(bytes, from, to)
         if (code === Code.notification) return forward(bytes.subarray(from - 5, to))
         return this.answered(task, code, bytes, from, to)
       }
@@ -92,6 +93,25 @@ export class Wire {
     this.socket.write(messages.take())
   }
 
+  /** Sends what stands in `messages` as more of the task that is under way: data of a COPY. */
+  push(): void {
+    if (this.isClosed) messages.clear()
+    else this.socket.write(messages.take())
+  }
+
+  /** Calls back once when what was pushed is on its way; `undefined` where it is already. Ends with what it returns. */
+  whenDrained(wake: () => void): (() => void) | undefined {
+    const { socket } = this
+    if (!socket.writableNeedDrain) return undefined
+    socket.once("drain", wake)
+    return () => socket.off("drain", wake)
+  }
+
+  /** Reads no more of what comes, or goes on: the server waits meanwhile. */
+  read(how: "pause" | "resume"): void {
+    this.socket[how]()
+  }
+
   /** A text of our own by the simple protocol, which may hold several statements. */
   query(sql: string, done: (error: Driver.DriverError | undefined, task: Simple) => void): void {
     messages.query(sql)
@@ -129,7 +149,7 @@ export class Wire {
         return this.parameter(bytes, from)
       case Code.copyOut:
       case Code.copyIn:
-        return task.takesCopy ? undefined : this.refuseCopy(task, code)
+        return task.takesCopy ? task.copyBegun() : this.refuseCopy(task, code)
       default:
         return
     }
