@@ -5,7 +5,8 @@
  * - `name`: the dialect's word for it;
  * - `find()`: what `start` needs where the server is here already (a binary's path), else `undefined`;
  * - `install`: ways to get it, tried in order (`aptGet`, `container`, `npmBinary`);
- * - `start(found)`: starts it and answers with the environment variables by which the suite reaches it;
+ * - `start(found, env)`: starts it and answers with the environment variables by which the suite reaches it; `env` has
+ *   those of the servers before it;
  * - `stop()`: ends it and leaves nothing behind;
  * - `isOptional`: whether the suites may run without it, under CI too;
  * - `hint`: what a person installs where no way is open.
@@ -17,6 +18,7 @@ import { join } from "node:path"
 import { root, say } from "./repository.mjs"
 import * as Mariadb from "./servers/mariadb.mjs"
 import * as Mysql from "./servers/mysql.mjs"
+import * as Pgbouncer from "./servers/pgbouncer.mjs"
 import * as Postgres from "./servers/postgres.mjs"
 import { succeeds } from "./servers/process.mjs"
 
@@ -77,7 +79,7 @@ export const start = async (entries, print = say) => {
     try {
       // Before `start` and not after: what a failing start left behind is stopped too.
       started.unshift(entry)
-      Object.assign(env, await entry.start(found))
+      Object.assign(env, await entry.start(found, env))
     } catch (error) {
       lacks()
       print(`!!! ${entry.name}: SKIPPED, its server does not start: ${error instanceof Error ? error.message : error}. ${entry.hint}`)
@@ -143,5 +145,23 @@ const postgres = () => {
   }
 }
 
-/** Every server, in the order in which they are started. */
-export const servers = [mariadb(), mysql(), postgres()]
+/** PgBouncer before that PostgreSQL. SLUICE_PGBOUNCER_URL names another one, which must be before the same server. */
+const pgbouncer = () => {
+  let server
+  return {
+    name: "pgbouncer",
+    find: () => process.env.SLUICE_PGBOUNCER_URL ?? Pgbouncer.find(),
+    install: [aptGet("pgbouncer")],
+    start: async (found, { SLUICE_POSTGRES_URL = process.env.SLUICE_POSTGRES_URL }) => {
+      if (process.env.SLUICE_PGBOUNCER_URL !== undefined) return {}
+      if (SLUICE_POSTGRES_URL === undefined) throw new Error("there is no PostgreSQL behind it")
+      server = await Pgbouncer.launch(found, SLUICE_POSTGRES_URL)
+      return { SLUICE_PGBOUNCER_URL: server.url }
+    },
+    stop: () => server?.stop(),
+    hint: "Install pgbouncer (Debian), or set SLUICE_PGBOUNCER_URL=postgres://user:password@host:port/database."
+  }
+}
+
+/** Every server, in the order in which they are started: PgBouncer needs the PostgreSQL before it. */
+export const servers = [mariadb(), mysql(), postgres(), pgbouncer()]

@@ -92,11 +92,19 @@ export const make = (client: Client): Effect.Effect<Session, SqlError.SqlError, 
  * @internal
  */
 export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, EffectScope.Scope> =>
+  client.dialect.capabilities.sessions ? hold(client) : SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} has no sessions here`, capability: "sessions" }))
+
+/**
+ * The same for statements that are all known, as a script's: whether one of them needs a session, it says itself.
+ *
+ * @internal
+ */
+export const brief = (client: Client): Effect.Effect<Session, SqlError.SqlError, EffectScope.Scope> =>
+  Effect.map(hold(client), (scope) => session(client, scope))
+
+const hold = (client: Client): Effect.Effect<Scope, SqlError.SqlError, EffectScope.Scope> =>
   writing(client, Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      if (!client.dialect.capabilities.sessions) {
-        return yield* SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} has no sessions`, capability: "sessions" }))
-      }
       const { lending } = client.pools.session ?? client.pools.write
       const entry = lending.take() ?? (yield* lending.acquire(restore))
       lending.leaks.track(entry)

@@ -166,6 +166,14 @@ export interface Config extends Database.Config, Hosts.Config {
    * false.
    */
   readonly statementSavepoints?: boolean | undefined
+  /**
+   * `"transaction"`: what is connected to is PgBouncer, or its like, in transaction mode, where each transaction may run in
+   * another session of the server. Then no statement is prepared by name, and what is about the session is refused with
+   * UnsupportedError before it is sent: `db.session`, `db.reserve`, SET (not SET LOCAL), LISTEN, PREPARE, temporary tables (but
+   * for ON COMMIT DROP), advisory locks that outlive their transaction. `initCommand`, and parameters other than
+   * `application_name` and `TimeZone`, are ConfigErrors: PgBouncer brings no other along. Default: a server.
+   */
+  readonly pooler?: "transaction" | undefined
   /** Prepared statements that each connection keeps on the server; 0 prepares none by name. Default 200. */
   readonly maxPreparedStatements?: number | undefined
 }

@@ -63,7 +63,7 @@ export const make = (
     })
     return yield* Database.make({
       ...config,
-      dialect: dialectOf(config.json ?? "string"),
+      dialect: dialectOf(config.json ?? "string", checked.isPooled),
       raw,
       pools: { write, read: undefined, session: undefined },
       attributes: {

@@ -83,7 +83,7 @@ export const script = (client: Client) => (text: string): Effect.Effect<Readonly
     return Effect.withFiberRuntime((fiber) =>
       currentScope(client, fiber.currentContext) !== undefined
         ? all
-        : Effect.scoped(Effect.flatMap(Session.make(client), (session) => session.provide(all)))
+        : Effect.scoped(Effect.flatMap(Session.brief(client), (session) => session.provide(all)))
     )
   })
 

@@ -9,6 +9,7 @@
  */
 import type * as Bulk from "@sluice/core/Bulk"
 import type * as Connection from "@sluice/core/Connection"
+import type * as Dialect from "@sluice/core/Dialect"
 import type * as Hosts from "@sluice/core/Hosts"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -17,13 +18,14 @@ import * as Scope from "effect/Scope"
 import * as BulkLoad from "./bulk.js"
 import { Cursor } from "./cursor.js"
 import { Describe } from "./describe.js"
-import { capabilities } from "./dialect.js"
+import { capabilitiesOf } from "./dialect.js"
 import type { DriverError } from "./driver.js"
 import { toSqlError } from "./errors.js"
 import * as Many from "./many.js"
 import { type Encoded, messages } from "./messages.js"
 import type { Settings } from "./options.js"
 import { miscounted } from "./placeholders.js"
+import { keepsSession } from "./pooler.js"
 import { answer, unfit } from "./result.js"
 import { isDemoted, roleOf } from "./role.js"
 import { guard, Run } from "./run.js"
@@ -45,7 +47,7 @@ export const role = (connection: Connection.Connection): Effect.Effect<Hosts.Rol
   isPostgres(connection) ? roleOf(connection.wire) : Exit.succeed({ isStandby: false, isReadOnly: false })
 
 export class Postgres implements Connection.Connection {
-  readonly capabilities = capabilities
+  readonly capabilities: Dialect.Capabilities
   readonly statements: Statements
   /** Streams in a transaction that was begun for them, and not by the user. */
   readonly alone = new Set<Cursor>()
@@ -53,6 +55,7 @@ export class Postgres implements Connection.Connection {
   private isGuardOpen = false
 
   constructor(readonly wire: Wire, readonly settings: Settings) {
+    this.capabilities = capabilitiesOf(settings.isPooled)
     this.statements = new Statements(settings.maxPrepared)
   }
 
@@ -95,7 +98,11 @@ export class Postgres implements Connection.Connection {
   }
 
   private encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
-    return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? encode(query.params, query.sql)
+    return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? this.kept(query) ?? encode(query.params, query.sql)
+  }
+
+  private kept(query: Connection.Query): SqlError.SqlError | undefined {
+    return this.settings.isPooled ? keepsSession(query.sql) : undefined
   }
 
   private run(query: Connection.Query, params: ReadonlyArray<Encoded>, retries: number, resume: Resume<Connection.Result>): void {
@@ -106,7 +113,7 @@ export class Postgres implements Connection.Connection {
     const task = new Run(query, statement, this.settings.shapes, this.bigints(query), isGuarded, (run, error) => {
       if (error === undefined) return resume(resultOf(run))
       const again = retries > 0 && isStale(error, statement)
-      if (again) this.statements.forget(statement)
+      if (again) this.outdated(error, statement)
       const end = (): void => {
         if (again && !wire.isClosed && wire.status !== Status.failed) this.run(query, params, retries - 1, resume)
         else resume(Exit.fail(this.failure(error, query, "execute", inTransaction)))
@@ -122,6 +129,11 @@ export class Postgres implements Connection.Connection {
     const large = tooLarge(query.sql)
     if (large !== undefined) return resume(Exit.fail(large))
     wire.send(task)
+  }
+
+  private outdated(error: DriverError, statement: Statement): void {
+    if (error.code === unknownName) this.statements.stop()
+    else this.statements.forget(statement)
   }
 
   private statement(query: Connection.Query): Statement {
@@ -154,28 +166,42 @@ export class Postgres implements Connection.Connection {
     const params = this.encoded(query)
     if (params instanceof SqlError.SqlError) return Exit.fail(params)
     if (!query.returnsRows || !Transactions.mayBePortal(query.sql)) return Transactions.gathered(this, query)
-    return Effect.flatMap(Effect.scope, (scope) =>
-      Effect.suspend(() => {
-        const { wire } = this
-        const begin = wire.status === Status.idle
-        const isAlone = begin || this.alone.size > 0
-        const cursor: Cursor = new Cursor(wire, {
-          query,
-          statement: this.statement(query),
-          shapes: this.settings.shapes,
-          bigints: this.bigints(query),
-          isAlone,
-          failure: (error) => this.failure(error, query, "stream", true),
-          over: Effect.suspend(() => Transactions.leave(this, cursor))
-        })
-        if (isAlone) this.alone.add(cursor)
-        // Known to the scope before it is sent: an interruption between the two would leave it open.
-        return Effect.zipRight(Scope.addFinalizer(scope, Transactions.ended(this, cursor)), cursor.open(params, begin, this.statements))
-      }))
+    return Effect.flatMap(Effect.scope, (scope) => this.opened(query, params, scope, 1))
+  }
+
+  private opened(query: Connection.Query, params: ReadonlyArray<Encoded>, scope: Scope.Scope, retries: number): Effect.Effect<Connection.Rows, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      const { wire } = this
+      const begin = wire.status === Status.idle
+      const isAlone = begin || this.alone.size > 0
+      const statement = this.statement(query)
+      let stale: DriverError | undefined
+      const cursor: Cursor = new Cursor(wire, {
+        query,
+        statement,
+        shapes: this.settings.shapes,
+        bigints: this.bigints(query),
+        isAlone,
+        failure: (error) => {
+          if (isStale(error, statement)) stale = error
+          return this.failure(error, query, "stream", true)
+        },
+        over: Effect.suspend(() => Transactions.leave(this, cursor))
+      })
+      if (isAlone) this.alone.add(cursor)
+      // Known to the scope before it is sent: an interruption between the two would leave it open.
+      const open = Effect.zipRight(Scope.addFinalizer(scope, Transactions.ended(this, cursor)), cursor.open(params, begin, this.statements))
+      return Effect.catchAll(open, (error) => {
+        if (stale === undefined) return Effect.fail(error)
+        this.outdated(stale, statement)
+        // The transaction that has failed by it is the user's, who alone may begin it anew.
+        return begin && retries > 0 ? Effect.zipRight(Transactions.leave(this, cursor), this.opened(query, params, scope, retries - 1)) : Effect.fail(error)
+      })
+    })
   }
 
   executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
-    const refusal = Transactions.copying(query.sql) ?? Transactions.besideStream(this, query)
+    const refusal = Transactions.copying(query.sql) ?? Transactions.besideStream(this, query) ?? this.kept(query)
     return refusal === undefined ? Many.execute(this, query, rows) : Exit.fail(refusal)
   }
 
@@ -255,9 +281,11 @@ const quote = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
 const resultOf = (run: Run): Exit.Exit<Connection.Result, SqlError.SqlError> =>
   run.refusal !== undefined ? Exit.fail(run.refusal) : run.unfit !== undefined ? Exit.fail(unfit(run.unfit, run.query)) : Exit.succeed(answer(run))
 
+const unknownName = "26000"
+
 // The name is unknown to the server, or its table has changed since: nothing was run, and it may be prepared again.
 const isStale = (error: DriverError, statement: Statement): boolean =>
-  statement.name !== "" && (error.code === "26000" || (error.code === "0A000" && error.routine === "RevalidateCachedQuery"))
+  statement.name !== "" && (error.code === unknownName || (error.code === "0A000" && error.routine === "RevalidateCachedQuery"))
 
 /** Whether a connection is one of ours. */
 export const isPostgres = (connection: Connection.Connection): connection is Postgres => connection instanceof Postgres

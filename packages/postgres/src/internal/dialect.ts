@@ -52,8 +52,15 @@ export const dialect: Dialect.Dialect = {
   tables: tables("string")
 }
 
-/** The dialect of a database whose JSON comes as text, or parsed. */
-export const dialectOf = (json: "string" | "parsed"): Dialect.Dialect => json === "string" ? dialect : { ...dialect, tables: tables(json) }
+/** What is left of it where a pooler lends another session to every transaction. */
+const pooled: Dialect.Capabilities = { ...capabilities, sessions: false }
+
+/** What a connection of these settings can do. */
+export const capabilitiesOf = (isPooled: boolean): Dialect.Capabilities => isPooled ? pooled : capabilities
+
+/** The dialect of a database whose JSON comes as text, or parsed, and that is behind a pooler or not. */
+export const dialectOf = (json: "string" | "parsed", isPooled: boolean): Dialect.Dialect =>
+  json === "string" && !isPooled ? dialect : { ...dialect, capabilities: capabilitiesOf(isPooled), tables: tables(json) }
 
 /** What pg answers. */
 export const raw = (result: Result): unknown => ({

@@ -53,7 +53,8 @@ const groups: ReadonlyArray<readonly [Make, string]> = [
   [limit("configuration"), "53400"],
   [limit("statement"), "54000 54001 54011 54023"],
   [unsupported("statement"), "0A000"],
-  [(o) => new Reason.UnsupportedError({ ...o, capability: "prepare" }), "26000"],
+  // Prepared by whom? Behind a pooler that lends sessions by the transaction, nobody can tell.
+  [(o) => new Reason.UnsupportedError({ ...o, message: `${o.message}; behind a pooler in transaction mode the config needs pooler: "transaction"`, capability: "prepare" }), "26000"],
   // A string or a number that does not fit where it was put; 42804 and 42P18 a type that does not, 42846 one that cannot be cast.
   [data, "22P02 22003 22001 42804 42846"]
 ]

@@ -24,6 +24,7 @@ import { found, own } from "./files.js"
 import { bindings, type File, type Said } from "./keywords.js"
 import type { Secret } from "./login.js"
 import { lookUp } from "./passFile.js"
+import * as Pooler from "./pooler.js"
 import { Shapes } from "./shapes.js"
 import { gather } from "./sources.js"
 import { type Ways, waysOf } from "./tls.js"
@@ -60,6 +61,8 @@ export interface Settings {
   readonly maxPrepared: number
   /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
   readonly demoted: (() => void) | undefined
+  /** Behind a pooler each transaction may have another session of the server. */
+  readonly isPooled: boolean
 }
 
 /** What holds for the database: a connection's options, and the servers that it may go to. */
@@ -118,6 +121,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
     if (channelBinding === "require" && ways.every((way) => way === false)) yield* Options.refuse("channelBinding", "is require, which needs TLS: sslmode is disable")
     const requireAuth = config.requireAuth ?? said.requireAuth
     const isHomeRead = config.environment === true
+    const isPooled = yield* pooled(config, parameters)
+    const maxPrepared = yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 0)
     return {
       driver: {
         host,
@@ -150,7 +155,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
       shapes: new Shapes({ dates: config.dates ?? "string", json: config.json ?? "string" }),
       types: config.types ?? {},
       statementSavepoints: config.statementSavepoints ?? false,
-      maxPrepared: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 0)
+      maxPrepared: isPooled ? 0 : maxPrepared,
+      isPooled
     }
   })
 
@@ -179,6 +185,14 @@ const systemUser: Effect.Effect<string, SqlError.SqlError> = Effect.try({
   try: () => userInfo().username,
   catch: () => SqlError.make(new Reason.ConfigError({ message: "username is not given, and the user of this process has no name", field: "username" }))
 })
+
+const pooled = (config: Config, parameters: Readonly<Record<string, string>>): Options.Checked<boolean> => {
+  if (config.pooler === undefined) return Either.right(false)
+  if (config.pooler !== "transaction") return Options.refuse("pooler", "must be \"transaction\", or left out")
+  if (config.initCommand !== undefined && config.initCommand.length > 0) return Options.refuse("initCommand", "sets up a session, and a pooler in transaction mode has another one for the next transaction")
+  const lost = Object.keys(parameters).find((name) => !Pooler.carried.has(name.toLowerCase()))
+  return lost === undefined ? Either.right(true) : Options.refuse(`parameters.${lost}`, "does not get through a pooler in transaction mode: set it for the role or the database, by ALTER ROLE … SET")
+}
 
 // Names and values end with a NUL in the startup packet.
 const clean = (field: string, value: string): Options.Checked<string> =>

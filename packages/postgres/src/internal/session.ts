@@ -62,6 +62,8 @@ const prepare = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.S
  * https://www.postgresql.org/docs/15/sql-discard.html
  */
 export const reset = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> => {
+  // What it would reset is the session of whoever is next. Nothing of ours is left in one but a transaction.
+  if (settings.isPooled) return wire.inTransaction ? Effect.asVoid(wire.text("ROLLBACK", "reset")) : Effect.void
   const texts = [
     ...(wire.inTransaction ? ["ROLLBACK"] : []),
     "CLOSE ALL",

@@ -24,7 +24,12 @@ export interface Statement {
 // A longer text is most likely made by a program, and never the same again.
 const longest = 20_000
 
+// Where somebody lends sessions to others in between, a name that two of us have would run the other's statement.
+const unique = (): string => Math.floor(Math.random() * 2 ** 40).toString(36)
+
 export class Statements {
+  private readonly prefix = `sluice_${unique()}_`
+  private areNamesKept = true
   private readonly known = new Map<string, Array<Statement>>()
   private size = 0
   private names = 0
@@ -34,7 +39,7 @@ export class Statements {
 
   /** The statement for this text and these parameters; it is `known` to the server or must be parsed by whoever asks. */
   get(sql: string, params: ReadonlyArray<unknown>, prepare: boolean): Statement {
-    const isNamed = prepare && this.maximum > 0 && sql.length <= longest
+    const isNamed = prepare && this.areNamesKept && this.maximum > 0 && sql.length <= longest
     if (!isNamed) return { name: "", sql, types: params.map(typeOf), isParsed: false, shape: undefined }
     const variants = this.known.get(sql)
     const found = variants?.find((one) => fits(one.types, params))
@@ -46,7 +51,7 @@ export class Statements {
       }
       return found
     }
-    const statement: Statement = { name: `sluice_${++this.names}`, sql, types: params.map(typeOf), isParsed: false, shape: undefined }
+    const statement: Statement = { name: `${this.prefix}${++this.names}`, sql, types: params.map(typeOf), isParsed: false, shape: undefined }
     if (variants === undefined) this.known.set(sql, [statement])
     else variants.push(statement)
     this.size++
@@ -94,6 +99,12 @@ export class Statements {
     this.known.clear()
     this.size = 0
     this.doomed = []
+  }
+
+  /** A name that the server had is gone: somebody lends its sessions to others as well, and none is prepared by name any more. */
+  stop(): void {
+    this.areNamesKept = false
+    this.clear()
   }
 
   /** Writes the closing of what was given up, before anything else of a round trip. */

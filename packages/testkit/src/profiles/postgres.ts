@@ -142,5 +142,17 @@ export const postgres: Profile.Profile = profile("postgres", ["server"])
 /** The same, where a failed statement leaves its transaction as it was. */
 export const postgresSavepoints: Profile.Profile = profile("postgres, with statementSavepoints", ["failedStatement"])
 
+/**
+ * Behind PgBouncer in transaction mode: a connection is no session. `db.session`, `db.reserve`, LISTEN, session advisory
+ * locks, PREPARE, temporary tables and a SET of the session are UnsupportedErrors, so that no case which needs a session
+ * applies; the dialect's own tests ask for each refusal. Faults are asked of the server itself.
+ */
+export const postgresPooled: Profile.Profile = {
+  ...postgres,
+  name: "postgres behind PgBouncer",
+  dialect: "postgres behind PgBouncer",
+  has: new Set([...postgres.has].filter((need) => need !== "sessions" && need !== "server"))
+}
+
 /** Every way in which the suite runs this dialect. */
-export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints]
+export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints, postgresPooled]

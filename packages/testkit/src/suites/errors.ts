@@ -141,7 +141,7 @@ export const errors: ReadonlyArray<Case> = [
       yield* Scope.close(scope, Exit.void)
       yield* fails(db`SELECT 1`, "ClosedError")
       yield* fails(db.transaction(Effect.void), "ClosedError")
-      yield* fails(Effect.scoped(db.session), "ClosedError")
+      if (db.dialect.capabilities.sessions) yield* fails(Effect.scoped(db.session), "ClosedError")
       yield* fails(Stream.runDrain(db`SELECT 1`.stream), "ClosedError")
       yield* fails(db.ping, "ClosedError")
     })

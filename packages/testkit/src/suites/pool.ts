@@ -184,6 +184,7 @@ export const pool: ReadonlyArray<Case> = [
   {
     law: "P4",
     title: "a single statement that changes the session changes it for nobody else",
+    needs: ["sessions"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open({ pool: { max: 1 } })
       const { begin, setting, temporary } = bench.profile.sql

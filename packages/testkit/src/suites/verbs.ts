@@ -210,7 +210,8 @@ export const verbs: ReadonlyArray<Case> = [
         yield* db.ping
         assert.isAtLeast((yield* db.pool.stats).max, 1)
       })
-      assert.isDefined(yield* Effect.scoped(Effect.flatMap(db.session, db.native)))
+      assert.isDefined(yield* db.withConnection((connection) => Effect.sync(() => connection.native)))
+      if (db.dialect.capabilities.sessions) assert.isDefined(yield* Effect.scoped(Effect.flatMap(db.session, db.native)))
       yield* ask
       yield* db.transaction(ask)
       const report = yield* db.doctor
@@ -232,6 +233,7 @@ export const verbs: ReadonlyArray<Case> = [
       assert.deepStrictEqual(yield* sql`SELECT id FROM ${sql("things")} WHERE ${sql.or([sql`id = ${1}`, sql`id = ${2}`])} ORDER BY id`, [{ id: 1 }, { id: 2 }])
       yield* sql`UPDATE things SET ${sql.update({ name: "c", amount: 1 })} WHERE id = 1`
       assert.deepStrictEqual(yield* sql`SELECT name FROM things ORDER BY id`.values, [["c"], ["b"]])
+      if (!db.dialect.capabilities.sessions) return
       const reserved = yield* Effect.scoped(Effect.flatMap(sql.reserve, (connection) => connection.execute("SELECT 1 AS a", [], undefined)))
       assert.deepStrictEqual(reserved, [{ a: 1 }])
     })
