@@ -50,7 +50,8 @@ export interface Carried<out Name extends string, out Row> {
 }
 
 /**
- * A query whose columns are chosen. It is a `Statement` of its rows.
+ * A query whose columns are chosen. It is a `Statement` of its rows; only `.values` and `.raw` are arrays as the server sends
+ * them. `.first`, `.scalar` and `.scalarOption` ask for one row.
  *
  * @example
  * ```ts

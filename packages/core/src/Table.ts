@@ -240,8 +240,8 @@ export const make = <const N extends string, C extends Columns>(
  * A table of a Schema's fields: of a struct or a class, under the name that it gives itself unless another one is given.
  *
  * A field is stored as its type where a database has one, else as what it is encoded to, else as JSON of that; `Schema.Int` is
- * an integer, `Schema.maxLength(n)` a text of that length. What may be null or left out may be NULL. `columns` says of single
- * columns what no Schema does: keys, defaults, references.
+ * an integer, `Schema.maxLength(n)` a text of that length, a BigDecimal a decimal of 38 digits, 18 of them after the point.
+ * What may be null or left out may be NULL. `columns` says of single columns what no Schema does: keys, defaults, references.
  *
  * @example
  * ```ts

@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import * as Column from "@sluice/core/Column"
 import * as Table from "@sluice/core/Table"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Case } from "../Case.js"
@@ -168,17 +169,21 @@ export const schemas: ReadonlyArray<Case> = [
         level: Schema.Literal("low", "high"),
         credit: Schema.BigInt,
         settings: Schema.Struct({ dark: Schema.Boolean }),
+        rate: Schema.BigDecimal,
         seen: Schema.OptionFromNullOr(Schema.Number)
       }) {}
       const members = Table.fromSchema(Member, {
         columns: { id: (id) => id.primaryKey().autoIncrement(), email: (email) => email.unique() }
       })
       yield* Table.create(db, members)
-      const row = { email: "a@b", joined: new Date(1_000), nick: null, level: "low" as const, credit: 2n ** 60n, settings: { dark: true } }
+      const row = { email: "a@b", joined: new Date(1_000), nick: null, level: "low" as const, credit: 2n ** 60n, settings: { dark: true }, rate: BigDecimal.make(15n, 1) }
       const none = Schema.decodeSync(Schema.OptionFromNullOr(Schema.Number))(null)
       const some = Schema.decodeSync(Schema.OptionFromNullOr(Schema.Number))(5)
       assert.strictEqual(yield* members.insert(db, { ...row, seen: none }), 1)
-      assert.deepStrictEqual(yield* members.select(db), [{ ...row, id: 1, seen: none }])
+      const { rate, ...stored } = yield* members.select(db).one
+      assert.deepStrictEqual({ ...stored, rate: BigDecimal.normalize(rate) }, { ...row, rate: BigDecimal.normalize(row.rate), id: 1, seen: none })
+      const tooFine = { ...row, rate: BigDecimal.make(1n, 19), seen: none }
+      assert.strictEqual((yield* misuse(members.insert(db, tooFine), "DataError")).column, "rate")
       yield* members.update(db, { seen: some, level: "high" }).where(members.level.eq("low"))
       assert.deepStrictEqual((yield* members.select(db).one).seen, some)
       yield* fails(members.insert(db, { ...row, seen: none }), "UniqueViolation")

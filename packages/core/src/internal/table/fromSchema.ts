@@ -100,7 +100,10 @@ const kindOf = (ast: AST.AST): ColumnType | undefined => {
 const literals: Readonly<Record<string, ColumnType>> = { string: { kind: "text" }, number: { kind: "double" }, boolean: { kind: "boolean" }, bigint: { kind: "bigint" } }
 
 const declared: Readonly<Record<string, ColumnType>> = {
-  DateFromSelf: { kind: "timestamp" }, Uint8ArrayFromSelf: { kind: "bytes" }, BigDecimalFromSelf: { kind: "decimal" }
+  DateFromSelf: { kind: "timestamp" },
+  Uint8ArrayFromSelf: { kind: "bytes" },
+  // A Schema says nothing of digits. So many every dialect has, and what needs more is refused and not rounded.
+  BigDecimalFromSelf: { kind: "decimal", precision: 38, scale: 18 }
 }
 
 const common = (types: ReadonlyArray<ColumnType | undefined>): ColumnType | undefined => {
