@@ -4,6 +4,7 @@
 import type { Case } from "../Case.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
+import { columns } from "./columns.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { pool } from "./pool.js"
@@ -17,5 +18,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...tables, ...schemas
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas
 ]
