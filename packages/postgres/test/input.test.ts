@@ -136,10 +136,76 @@ describe.skipIf(isMissing)("Postgres, input that is wrong", () => {
       }
     })))
 
+  it.live("each of these has its own reason, and says what became of the connection and whether to try again", () =>
+    on({ pool: { max: 2 } }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE things (id INTEGER PRIMARY KEY, day DATE, amount NUMERIC(4, 2), flags BOOLEAN[])`
+      const usable = (what: string, effect: Effect.Effect<unknown, unknown>, tag: string, sqlState: string | undefined, isRetryable: boolean) =>
+        Effect.map(reasonOf(effect), (reason) =>
+          assert.deepStrictEqual([reason._tag, reason.sqlState, reason.isRetryable, reason.connection, reason.outcome], [tag, sqlState, isRetryable, "usable", "not-applied"], what))
+      const refused = (what: string, config: Postgres.Config, tag: string, code: string, isRetryable: boolean) =>
+        Effect.map(failing({ ...config, pool: { acquireTimeout: 500 } }), (reason) =>
+          assert.deepStrictEqual([reason._tag, reason.code, reason.isRetryable, reason.connection, reason.outcome], [tag, code, isRetryable, "broken", "not-applied"], what))
+
+      yield* refused("no such host", { host: "nowhere.invalid" }, "ConnectionError", "ENOTFOUND", true)
+      yield* refused("nobody listens", { host: "127.0.0.1", port: 1 }, "ConnectionError", "ECONNREFUSED", true)
+      yield* refused("no such socket", { host: "/nowhere" }, "ConnectionError", "ENOENT", true)
+      yield* refused("no such database", { url, database: "no_such_database" }, "ConfigError", "3D000", false)
+      yield* refused("no such user", { url, username: "nobody_here" }, "AuthenticationError", "28000", false)
+      yield* refused("a user who may not log in", { url, username: "pg_monitor" }, "AuthenticationError", "28000", false)
+
+      const into = (column: string, value: unknown) => db.unsafe(`INSERT INTO things (id, ${column}) VALUES (1, $1)`, [value])
+      yield* usable("out of an integer's range", db`INSERT INTO things (id) VALUES (${3_000_000_000})`, "DataError", "22003", false)
+      yield* usable("out of int8's range", db`SELECT ${2n ** 63n}::int8`, "DataError", "22003", false)
+      yield* usable("out of a numeric's range", into("amount", 100), "DataError", "22003", false)
+      yield* usable("no number", db`INSERT INTO things (id) VALUES (${"one"})`, "DataError", "22P02", false)
+      yield* usable("no day of any month", into("day", "2024-02-30"), "DataError", "22008", false)
+      yield* usable("no date", into("day", "soon"), "DataError", "22007", false)
+      yield* usable("no array", into("flags", "{true"), "DataError", "22P02", false)
+      yield* usable("a NUL", db`SELECT ${"a\0b"}`, "DataError", undefined, false)
+      yield* usable("half of a character", db`SELECT ${"\ud800"}`, "DataError", undefined, false)
+      yield* usable("too few parameters", db.unsafe("SELECT $1::int4 + $2::int4", [1]), "DataError", "08P01", false)
+      yield* usable("the server's timeout", db.transaction(Effect.zipRight(db`SET LOCAL statement_timeout = 50`, db`SELECT pg_sleep(10)`)), "StatementTimeoutError", "57014", true)
+      yield* usable("a lock that is not to be had", Effect.scoped(Effect.gen(function*() {
+        const other = yield* db.session
+        yield* other.begin()
+        yield* other`LOCK TABLE things`
+        yield* db.transaction(Effect.zipRight(db`SET LOCAL lock_timeout = 50`, db`SELECT id FROM things`))
+      })), "LockTimeoutError", "55P03", true)
+      assert.strictEqual(yield* db<number>`SELECT count(*)::int FROM things`.scalar, 0)
+      assert.strictEqual((yield* db.pool.stats).closed, 0)
+    })))
+
+  it.live("a server that is shut down says so to every session, and the pool heals when it is back", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* instance()
+      yield* Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE t (id INTEGER)`
+        for (const signal of ["SIGINT", "SIGQUIT"] as const) {
+          const alone = yield* Effect.fork(reasonOf(db`INSERT INTO t SELECT 1 FROM pg_sleep(30)`))
+          const inTransaction = yield* Effect.fork(reasonOf(db.transaction(db`INSERT INTO t SELECT 2 FROM pg_sleep(30)`)))
+          yield* Effect.repeat(Effect.zipRight(Effect.sleep(20), running(db)), { until: (n) => n === 2 })
+          const back = yield* Effect.fork(Effect.promise(() => server.restart(signal)))
+          const reasons = [yield* Fiber.join(alone), yield* Fiber.join(inTransaction)]
+          assert.deepStrictEqual(reasons.map((reason) => [reason._tag, reason.connection, reason.outcome]), [
+            ["ConnectionError", "broken", "unknown"], ["ConnectionError", "broken", "not-applied"]
+          ])
+          // The immediate one may not get to say it.
+          if (signal === "SIGINT") assert.deepStrictEqual(reasons.map((reason) => reason.sqlState), ["57P01", "57P01"])
+          yield* Fiber.join(back)
+          assert.strictEqual(yield* db<number>`SELECT count(*)::int FROM t`.scalar, 0)
+        }
+        const stats = yield* db.pool.stats
+        assert.deepStrictEqual([stats.lent, stats.waiting, stats.retired], [0, 0, 0])
+      })).pipe(Effect.provide(Postgres.layer({ url: server.url, pool: { max: 3 } })))
+    })), 40_000)
+
   it.live("more parameters than the protocol counts, and texts of many megabytes, fail before anything is sent", () =>
     on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
       const reason = yield* reasonOf(db.unsafe("SELECT 1", Array.from({ length: 65_536 }, () => 1)))
       assert.deepStrictEqual([reason._tag, reason.outcome, reason.connection], ["LimitError", "not-applied", "usable"])
+      const most = Array.from({ length: 65_535 }, (_, n) => n)
+      const list = most.map((n) => `$${n + 1}::int4`).join(",")
+      assert.strictEqual(yield* db.unsafe<{ n: number }>(`SELECT cardinality(ARRAY[${list}]) AS n`, most).scalar, 65_535 as never)
       assert.strictEqual(yield* db<number>`SELECT length(${"x".repeat(20_000_000)})`.scalar, 20_000_000)
       assert.strictEqual((yield* reasonOf(db`SELECT ${"a\0b"}`))._tag, "DataError")
       assert.strictEqual((yield* db.pool.stats).opened, 1)

@@ -12,6 +12,8 @@ export interface Instance {
   readonly port: number
   readonly folder: string
   readonly url: string
+  /** SIGINT is its fast shutdown: every session is told (57P01). */
+  readonly restart: (signal?: "SIGINT" | "SIGQUIT") => Promise<void>
   readonly stop: () => Promise<void>
 }
 
