@@ -62,8 +62,8 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
         }
         const answer = send(rows)
         const sent = Effect.map(answer, (affected) => count(rows.length, affected))
-        // Done already: without a thread, or a row that was refused before it was sent.
-        if (Exit.isExit(answer)) return sent
+        // Done already: without a thread, or a row that was refused before it was sent. What went before it is not left under way.
+        if (Exit.isExit(answer)) return Effect.zipRight(drained, sent)
         return Effect.flatMap(Effect.forkDaemon(sent), (fiber) =>
           Effect.ensuring(drained, Effect.sync(() => {
             ahead = fiber
