@@ -118,9 +118,10 @@ export interface Options<C extends Connection, E> extends Pool.Config, Omit<Conf
   readonly endpoints: ReadonlyArray<{ readonly label: string; readonly endpoint: E }>
   /**
    * Opens a connection to one of them. `demoted` is there where writes are wanted: to be called when a statement was
-   * refused because the server is read-only.
+   * refused because the server is read-only. `opened` is to be called the moment the connection is there, as in
+   * `Pool.Options`.
    */
-  readonly connect: (endpoint: E, demoted: (() => void) | undefined) => Effect.Effect<C, SqlError>
+  readonly connect: (endpoint: E, demoted: (() => void) | undefined, opened: (connection: C) => void) => Effect.Effect<C, SqlError>
   /** Asks a fresh connection for its server's role; not asked where any will do. */
   readonly role: (connection: C) => Effect.Effect<Role, SqlError>
 }
@@ -164,7 +165,7 @@ export const pool = <C extends Connection, E>(options: Options<C, E>): Effect.Ef
     if (balance !== "disable" && balance !== "random") return yield* refuse("loadBalanceHosts", `must be disable or random, was ${JSON.stringify(balance)}`)
     const coolDown = yield* millis("hostCoolDown", options.hostCoolDown, 30_000, "zero")
     if (endpoints.length === 1 && targetSessionAttrs === "any") {
-      return yield* Pool.make<C>({ ...rest, connect: connect(first.endpoint, undefined) })
+      return yield* Pool.make<C>({ ...rest, connect: (opened) => connect(first.endpoint, undefined, opened) })
     }
     const known = endpoints.map(({ endpoint, label }) => new Known(endpoint, label))
     const acquireTimeout = yield* millis("pool.acquireTimeout", options.acquireTimeout, 30_000)

@@ -94,8 +94,14 @@ export interface Config {
 export interface Options<C extends Connection = Connection> extends Config {
   /** Names the pool in errors, logs and metrics. */
   readonly name: string
-  /** Opens one connection. Run once per physical connection, so that credentials in it are always fresh. */
-  readonly connect: Effect.Effect<C, SqlError>
+  /**
+   * Opens one connection. Run once per physical connection, so that credentials in it are always fresh. It is interrupted
+   * past `acquireTimeout` and when the pool closes.
+   *
+   * As a function it gets `opened`, to be called the moment the connection is there: whatever becomes of the effect after
+   * that, the connection is closed or lent. An interruption that comes in the effect's very last step would drop it.
+   */
+  readonly connect: Effect.Effect<C, SqlError> | ((opened: (connection: C) => void) => Effect.Effect<C, SqlError>)
   /**
    * Says why a connection of this pool must not be replaced while it is busy (it holds a lock, or the data itself).
    * Past `cancelTimeout` such a one stays, and until it is free every borrower fails at once with

@@ -78,6 +78,7 @@ export class FakeServer {
   /** Every connect fails with this. */
   down: SqlError.SqlError | undefined = undefined
   connectTime = 0
+  lastStep = 0
   settleTime = 0
   resetTime = 0
   /** Settling takes until this is done. */
@@ -94,18 +95,27 @@ export class FakeServer {
     return this.connections.filter((connection) => connection.closes.length === 0)
   }
 
+  private readonly connected: Effect.Effect<FakeConnection, SqlError.SqlError> = Effect.suspend(() => {
+    const refusal = this.refusals.shift() ?? this.down
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const connection = new FakeConnection(this, this.connections.length + 1)
+    this.connections.push(connection)
+    this.peak = Math.max(this.peak, this.open.length)
+    return Effect.succeed(connection)
+  })
+
   readonly connect: Effect.Effect<FakeConnection, SqlError.SqlError> = Effect.suspend(() => {
     this.attempts++
-    const connected = Effect.suspend(() => {
-      const refusal = this.refusals.shift() ?? this.down
-      if (refusal !== undefined) return Effect.fail(refusal)
-      const connection = new FakeConnection(this, this.connections.length + 1)
-      this.connections.push(connection)
-      this.peak = Math.max(this.peak, this.open.length)
-      return Effect.succeed(connection)
-    })
-    return this.connectTime > 0 ? Effect.zipRight(Effect.sleep(this.connectTime), connected) : connected
+    return this.connectTime > 0 ? Effect.zipRight(Effect.sleep(this.connectTime), this.connected) : this.connected
   })
+
+  /** As `connect`, and then a step that nothing interrupts: at its end the connection is there. */
+  readonly connectInSteps = (opened: (connection: FakeConnection) => void): Effect.Effect<FakeConnection, SqlError.SqlError> =>
+    Effect.suspend(() => {
+      this.attempts++
+      const last = Effect.zipRight(Effect.sleep(this.lastStep), Effect.tap(this.connected, (connection) => Effect.sync(() => opened(connection))))
+      return Effect.zipRight(Effect.sleep(this.connectTime), Effect.uninterruptible(last))
+    })
 
   pool(config: Pool.Config & { readonly irreplaceable?: string } = {}): Effect.Effect<Pool.Pool<FakeConnection>, SqlError.SqlError, EffectScope.Scope> {
     return Pool.make({ name: "fake", connect: this.connect, ...config })

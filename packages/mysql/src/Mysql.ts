@@ -69,7 +69,7 @@ export const make = (
       ...checked.target,
       name: `${servers}${checked.database === undefined ? "" : `/${checked.database}`}`,
       endpoints: checked.places.map((place) => ({ label: isOne ? checked.endpoint : endpointOf(place), endpoint: place })),
-      connect: (place, demoted) => Internal.connect(at(checked, place, demoted), controls),
+      connect: (place, demoted, opened) => Internal.connect(at(checked, place, demoted), controls, opened),
       role: Internal.role
     })
     return yield* Database.make({

@@ -269,7 +269,7 @@ const file = (config: Config, options: Internal.Options): Effect.Effect<Pools, S
       ...single,
       name: `${options.filename} (writer)`,
       max: 1,
-      connect: Internal.connect(options),
+      connect: (opened) => Internal.connect(options, opened),
       // A second writer would only wait for the lock that the first one's step holds.
       irreplaceable: "it holds the write lock until it ends"
     })
@@ -278,13 +278,13 @@ const file = (config: Config, options: Internal.Options): Effect.Effect<Pools, S
       name: `${options.filename} (readers)`,
       max: readers,
       lazy: true,
-      connect: Internal.connect({ ...options, pragmas: { ...options.pragmas, query_only: true } })
+      connect: (opened) => Internal.connect({ ...options, pragmas: { ...options.pragmas, query_only: true } }, opened)
     })
     const session = yield* Pool.make<Connection>({
       ...shared,
       name: `${options.filename} (sessions)`,
       lazy: (config.pool?.min ?? 0) === 0 || (config.pool?.lazy ?? false),
-      connect: Internal.connect(options)
+      connect: (opened) => Internal.connect(options, opened)
     })
     return { write, read, session }
   })

@@ -1,8 +1,10 @@
 /**
- * Bounded: a limit for work that is not interrupted with the fiber that waits for it, as COMMIT.
+ * Bounded: a limit for work that an interruption must not reach behind a mask, as COMMIT, a ping of a connection that is
+ * being lent, or the end of a pool.
  *
  * `Effect.timeout` runs its effect in a child, and an interruption reaches the children of a fiber even where the fiber
- * itself is masked (tried: streams that were interrupted while they closed lost their connections). Called by `Held`.
+ * itself is masked (tried: streams that were interrupted while they closed lost their connections). Called by `Held` and by the
+ * pool.
  *
  * @internal
  */
@@ -11,18 +13,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
-/** The effect's own answer, or that of `late` after so many milliseconds; the effect is interrupted then. */
+/**
+ * The effect's own answer, or that of `late` after so many milliseconds; the effect is interrupted then. It is interrupted
+ * with who waits for it where that one can be.
+ */
 export const bounded = <A, E>(
   effect: Effect.Effect<A, E>,
   milliseconds: number | undefined,
   late: () => E
 ): Effect.Effect<A, E> =>
-  milliseconds === undefined || !Number.isFinite(milliseconds) || Exit.isExit(effect) ? effect : Effect.gen(function*() {
-    const answer = yield* Deferred.make<A, E>()
-    const work = yield* Effect.forkDaemon(Effect.intoDeferred(Effect.interruptible(effect), answer))
-    const timer = yield* Effect.forkDaemon(Effect.zipRight(
-      Effect.interruptible(Effect.sleep(milliseconds)),
-      Effect.zipRight(Deferred.failSync(answer, late), Fiber.interruptFork(work))
-    ))
-    return yield* Effect.ensuring(Deferred.await(answer), Fiber.interruptFork(timer))
-  })
+  milliseconds === undefined || !Number.isFinite(milliseconds) || Exit.isExit(effect) ? effect : Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const answer = yield* Deferred.make<A, E>()
+      const work = yield* Effect.forkDaemon(Effect.intoDeferred(Effect.interruptible(effect), answer))
+      const timer = yield* Effect.forkDaemon(Effect.zipRight(
+        Effect.interruptible(Effect.sleep(milliseconds)),
+        Effect.zipRight(Deferred.failSync(answer, late), Fiber.interruptFork(work))
+      ))
+      return yield* Effect.onExit(restore(Deferred.await(answer)), (exit) =>
+        Effect.zipRight(Fiber.interruptFork(timer), Exit.isInterrupted(exit) ? Fiber.interrupt(work) : Effect.void))
+    }))

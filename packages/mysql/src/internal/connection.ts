@@ -37,10 +37,14 @@ export type { Settings } from "./options.js"
 
 type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 
-/** Opens a connection. It is not bound to a scope: who opens it closes it. */
-export const connect = (settings: Settings, controls: Controls): Effect.Effect<Mysql, SqlError.SqlError> =>
+/** Opens a connection. It is not bound to a scope: who opens it closes it, and knows it by `opened` even when interrupted. */
+export const connect = (settings: Settings, controls: Controls, opened: (connection: Mysql) => void): Effect.Effect<Mysql, SqlError.SqlError> =>
   Wires.connect(settings, (wire) =>
-    Effect.map(Servers.ask(wire), (server) => new Mysql(wire, settings, controls.of(wire, settings, server), server)))
+    Effect.map(Servers.ask(wire), (server) => {
+      const connection = new Mysql(wire, settings, controls.of(wire, settings, server), server)
+      opened(connection)
+      return connection
+    }))
 
 export class Mysql implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities

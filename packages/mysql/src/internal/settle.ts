@@ -12,6 +12,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { Control } from "./control.js"
 import type { Wire } from "./wire.js"
 
@@ -69,7 +70,9 @@ export const endSession = (wire: Wire, control: Control): Effect.Effect<void> =>
   return Effect.zipRight(Effect.sync(() => wire.destroy()), killed(id, control))
 }
 
-const killed = (id: number, control: Control): Effect.Effect<void> => Effect.ignore(Effect.timeout(control.kill(id, "session"), 2_000))
+// A daemon, since an interruption of who closes would reach a timeout's child behind every mask, and nothing were killed.
+const killed = (id: number, control: Control): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.timeout(control.kill(id, "session"), 2_000))), (fiber) => Effect.asVoid(Fiber.await(fiber)))
 
 // A stream that ends early is waited for by its consumer's scope: no longer than this.
 const endTimeout = 5_000

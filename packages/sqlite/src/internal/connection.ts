@@ -39,14 +39,18 @@ export interface SqliteConnection extends Connection.Connection {
   readonly loadExtension: (path: string) => Effect.Effect<void, SqlError.SqlError>
 }
 
-/** Opens a connection. It is not bound to a scope: who opens it closes it. */
-export const connect = (options: Options): Effect.Effect<SqliteConnection, SqlError.SqlError> =>
+/** Opens a connection. It is not bound to a scope: who opens it closes it, and knows it by `opened` even when interrupted. */
+export const connect = (options: Options, opened?: (connection: SqliteConnection) => void): Effect.Effect<SqliteConnection, SqlError.SqlError> =>
   Effect.suspend(() => {
     const filled = settings(options)
     if (filled instanceof SqlError.SqlError) return Exit.fail(filled)
     return Effect.map(
       filled.threads ? Thread.connect(filled) : Inline.connect(filled),
-      (transport) => new Sqlite(transport, filled)
+      (transport) => {
+        const connection = new Sqlite(transport, filled)
+        opened?.(connection)
+        return connection
+      }
     )
   })
 

@@ -56,14 +56,15 @@ export class Seeking<C extends Connection, E> {
     return place === undefined || place.epoch === place.host.epoch
   }
 
-  /** One connection, to the first host that will do. */
-  readonly connect: Effect.Effect<C, SqlError.SqlError> = Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const spares: Array<C> = []
-      return Effect.onExit(this.seek(restore, spares), (exit) =>
-        Effect.forEach(spares.filter((spare) => !Exit.isSuccess(exit) || exit.value !== spare), closed, { discard: true }))
-    })
-  )
+  /** One connection, to the first host that will do. `opened` gets it, too: what was chosen is not lost to an interruption. */
+  readonly connect = (opened: (connection: C) => void): Effect.Effect<C, SqlError.SqlError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const spares: Array<C> = []
+        return Effect.onExit(Effect.tap(this.seek(restore, spares), (chosen) => Effect.sync(() => opened(chosen))), (exit) =>
+          Effect.forEach(spares.filter((spare) => !Exit.isSuccess(exit) || exit.value !== spare), closed, { discard: true }))
+      })
+    )
 
   // A spare is what will do if nothing better is found: a primary where a standby is preferred.
   private seek(restore: Restore, spares: Array<C>): Effect.Effect<C, SqlError.SqlError> {
@@ -138,11 +139,12 @@ export class Seeking<C extends Connection, E> {
   private ask(restore: Restore, host: Known<E>, limit: number): Effect.Effect<Visit<C>> {
     const { epoch } = host
     let got: C | undefined
+    const held = (connection: C): void => {
+      got = connection
+    }
     const asked = Effect.flatMap(
       // Held as soon as it is there: a timeout at the same moment must not lose it.
-      Effect.uninterruptibleMask((inner) => Effect.tap(inner(this.options.connect(host.endpoint, this.demoted(host, epoch))), (connection) => Effect.sync(() => {
-        got = connection
-      }))),
+      Effect.uninterruptibleMask((inner) => Effect.tap(inner(this.options.connect(host.endpoint, this.demoted(host, epoch), held)), (connection) => Effect.sync(() => held(connection)))),
       (connection) => this.hosts.target === "any" ? Effect.succeed([connection, either] as const) : Effect.map(this.options.role(connection), (role) => [connection, role] as const)
     )
     const timed = Number.isFinite(limit)

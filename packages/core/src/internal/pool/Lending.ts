@@ -12,12 +12,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type { Connection } from "../../Connection.js"
 import type { Options, Stats } from "../../Pool.js"
 import type * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
+import { bounded } from "../bounded.js"
+import { recycle, settle } from "./cleaning.js"
 import type { Settings } from "./config.js"
 import { housekeeping } from "./housekeeping.js"
 import { Leaks } from "./Leaks.js"
@@ -45,7 +46,8 @@ export class Lending<C extends Connection> {
   private readonly opening: Opening<C>
   readonly leaks: Leaks<C>
   private watchingDeadlines = false
-  private stuckSince: number | undefined = undefined
+  /** Since when a statement does not end whose connection cannot be replaced. */
+  stuckSince: number | undefined = undefined
   private drained: Deferred.Deferred<void> | undefined = undefined
 
   constructor(
@@ -60,6 +62,11 @@ export class Lending<C extends Connection> {
     this.opening = new Opening(options, settings, this.state, {
       fork: (effect) => this.fork(effect),
       opened: (connection, generation, milliseconds) => this.opened(connection, generation, milliseconds),
+      left: (connection) => {
+        this.counters.opened++
+        this.state.openedInVain()
+        this.end(connection, "destroy")
+      },
       refuse: (error, whom) => this.refuse(whom === "all" ? this.state.dismiss() : this.state.dismissImpatient(), () => error)
     })
   }
@@ -125,15 +132,13 @@ export class Lending<C extends Connection> {
       this.discard(entry, "destroy")
       return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true, impatient)
     }
-    return restore(Effect.timeoutOption(Effect.interruptible(entry.connection.ping), Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout)))).pipe(
+    const limit = Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout))
+    return restore(bounded(entry.connection.ping, limit, () => this.lateError())).pipe(
       Effect.matchCauseEffect({
-        onSuccess: Option.match({
-          onNone: again,
-          onSome: () => {
-            this.counters.acquired++
-            return Effect.succeed(entry)
-          }
-        }),
+        onSuccess: () => {
+          this.counters.acquired++
+          return Effect.succeed(entry)
+        },
         onFailure: (cause) => {
           if (!Cause.isInterrupted(cause)) return again()
           this.abandon(entry)
@@ -164,7 +169,7 @@ export class Lending<C extends Connection> {
     })
   }
 
-  private refuse(waiters: ReadonlyArray<Waiter<C>>, error: () => SqlError.SqlError): void {
+  refuse(waiters: ReadonlyArray<Waiter<C>>, error: () => SqlError.SqlError): void {
     for (const waiter of waiters) {
       waiter.failure = error()
       waiter.wake()
@@ -211,38 +216,18 @@ export class Lending<C extends Connection> {
     if (entry.place !== undefined) this.leaks.returned(entry, this.now)
     this.observer?.used(this.now - entry.lentAt)
     if (connection.isClosed) this.discard(entry, "destroy")
-    else if (connection.transaction !== "none" || entry.dirty) this.fork(this.recycle(entry))
+    else if (connection.transaction !== "none" || entry.dirty) this.fork(recycle(this, entry))
     else this.handOver(entry)
   }
 
-  private handOver(entry: Entry<C>): void {
+  /** Gives a clean connection to who is next. */
+  handOver(entry: Entry<C>): void {
     const now = this.now
     if (this.state.closed || !this.state.isCurrent(entry, now)) return this.discard(entry, "graceful")
     if (this.settings.reset === "always") entry.dirty = true
     const waiter = this.state.give(entry, now)
     waiter?.wake()
     this.observe()
-  }
-
-  private recycle(entry: Entry<C>): Effect.Effect<void> {
-    const connection = entry.connection
-    return Effect.gen(this, function*() {
-      if (connection.transaction !== "none") {
-        this.counters.rolledBack++
-        yield* connection.rollback
-      }
-      if (entry.dirty) {
-        this.counters.resets++
-        yield* connection.reset
-        entry.dirty = false
-      }
-    }).pipe(
-      Effect.timeout(this.settings.cancelTimeout),
-      Effect.matchCause({
-        onSuccess: () => this.handOver(entry),
-        onFailure: () => connection.transaction === "none" ? this.distrust(entry) : this.discard(entry, "destroy")
-      })
-    )
   }
 
   /** Destroys a connection that is not to be trusted, unless the data lives in it: then it is lent again. */
@@ -259,23 +244,7 @@ export class Lending<C extends Connection> {
 
   /** Waits until the server is surely done with an interrupted statement. `false`: the connection was destroyed. */
   settle(entry: Entry<C>): Effect.Effect<boolean> {
-    const usable = Effect.matchCause(entry.connection.settle, { onSuccess: () => true, onFailure: () => false })
-    return Effect.gen(this, function*() {
-      this.counters.settled++
-      const fiber = yield* Effect.forkDaemon(usable)
-      let settled = yield* Effect.timeoutOption(Fiber.join(fiber), this.settings.cancelTimeout)
-      if (Option.isNone(settled) && this.options.irreplaceable !== undefined) {
-        this.stuckSince = this.now - this.settings.cancelTimeout
-        this.refuse(this.state.dismiss(), () => this.stuckError())
-        settled = Option.some(yield* Fiber.join(fiber))
-        this.stuckSince = undefined
-      }
-      if (Option.getOrElse(settled, () => false)) return true
-      // Nothing waits for an answer any more that did not come in time.
-      yield* Fiber.interruptFork(fiber)
-      this.discard(entry, "destroy")
-      return false
-    })
+    return settle(this, entry)
   }
 
   /** Opens what is lacking: for those who wait, for `min` and for `minIdle`. */
@@ -287,8 +256,14 @@ export class Lending<C extends Connection> {
   discard(entry: Entry<C>, how: "graceful" | "destroy"): void {
     if (entry.status === "gone") return
     this.state.remove(entry)
+    this.end(entry.connection, how)
+    this.opening.onDemand()
+  }
+
+  // The connection is retired; it is closed in the background.
+  private end(connection: C, how: "graceful" | "destroy"): void {
     this.fork(Effect.ensuring(
-      Effect.catchAllCause(entry.connection.close(how), (cause) =>
+      Effect.catchAllCause(connection.close(how), (cause) =>
         Effect.sync(() => {
           this.counters.closeFailures++
         }).pipe(Effect.zipRight(Effect.logDebug(`${this.options.name}: closing a connection failed`, cause)))),
@@ -299,7 +274,6 @@ export class Lending<C extends Connection> {
         this.opening.onDemand()
       })
     ))
-    this.opening.onDemand()
   }
 
   // ---- verbs of the public pool ----
@@ -320,7 +294,7 @@ export class Lending<C extends Connection> {
     const [idle, lent] = [this.state.idle.filter(isOutdated), [...this.state.lent].filter(isOutdated)]
     for (const entry of lent) this.state.outdate(entry)
     for (const entry of idle) this.discard(entry, "graceful")
-const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle connections are closed, ${lent.length} in use when they come back`
+    const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle connections are closed, ${lent.length} in use when they come back`
     this.fork(Effect.logWarning(`${this.options.name}: ${why}${closed}`))
   }
 
@@ -356,15 +330,15 @@ const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle con
       const { state } = this
       state.closed = true
       this.refuse(state.dismiss(), () => this.closedError())
+      this.opening.stop()
       for (const entry of [...state.idle]) this.discard(entry, "graceful")
       const drained = yield* Deferred.make<void>()
       this.drained = drained
       this.checkDrained()
-      // A finalizer is not interruptible, and a timeout only ends what is.
-      const end = Effect.interruptible(Deferred.await(drained))
-      yield* Effect.timeoutOption(end, this.settings.closeTimeout)
+      const end = (milliseconds: number) => Effect.ignore(bounded(Deferred.await(drained), milliseconds, () => this.closedError()))
+      yield* end(this.settings.closeTimeout)
       for (const entry of [...state.lent]) this.discard(entry, "destroy")
-      yield* Effect.timeoutOption(end, this.settings.cancelTimeout)
+      yield* end(this.settings.cancelTimeout)
       yield* Fiber.interruptAll([...this.background])
     })
   }
@@ -375,12 +349,13 @@ const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle con
   }
 
   /** Pool work beside its borrowers; what is left of it ends with the pool. */
-  fork(effect: Effect.Effect<unknown>): void {
+  fork(effect: Effect.Effect<unknown>): Fiber.RuntimeFiber<unknown, unknown> {
     // A pool may be made where nothing is interruptible, and the runtime is as its maker was.
     const fiber = Runtime.runFork(this.runtime)(Effect.interruptible(effect))
-    if (fiber.unsafePoll() !== null) return this.checkDrained() // A failed connecting may be the last that closing waits for.
     this.background.add(fiber)
+    // It may have ended already; a failed connecting may be the last that closing waits for.
     fiber.addObserver(() => this.background.delete(fiber) && this.checkDrained())
+    return fiber
   }
 
   private closedError(): SqlError.SqlError {
@@ -391,7 +366,7 @@ const closed = idle.length + lent.length === 0 ? "" : `; ${idle.length} idle con
     return SqlError.make(refusals.late(this.options.name, this.settings, this.counts(), this.opening.lastFailure))
   }
 
-  private stuckError(): SqlError.SqlError {
+  stuckError(): SqlError.SqlError {
     const milliseconds = this.now - (this.stuckSince ?? this.now)
     return SqlError.make(refusals.stuck(this.options.name, milliseconds, this.options.irreplaceable ?? ""))
   }

@@ -6,22 +6,25 @@
  *
  * @internal
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Schedule from "effect/Schedule"
 import type { Connection } from "../../Connection.js"
 import type { Options } from "../../Pool.js"
 import * as Reason from "../../Reason.js"
 import * as Retry from "../../Retry.js"
 import * as SqlError from "../../SqlError.js"
+import { attempt } from "./attempt.js"
 import type { Settings } from "./config.js"
 import type { State } from "./State.js"
 
 /** What opening needs of the pool that it serves. */
 export interface Owner<C> {
-  readonly fork: (effect: Effect.Effect<unknown>) => void
+  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown, unknown>
   readonly opened: (connection: C, generation: number, milliseconds: number) => void
+  /** Takes a connection over that was opened too late, or only in part: it is to be closed. */
+  readonly left: (connection: C) => void
   /** Tells those who wait that connecting cannot succeed; or those who have somewhere else to go that it did not. */
   readonly refuse: (error: SqlError.SqlError, whom: "all" | "impatient") => void
 }
@@ -29,6 +32,7 @@ export interface Owner<C> {
 export class Opening<C extends Connection> {
   failures = 0
   lastFailure: SqlError.SqlError | undefined = undefined
+  private readonly attempts = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   private backingOff = false
   private backoff: Schedule.ScheduleDriver<unknown> | undefined = undefined
 
@@ -47,45 +51,47 @@ export class Opening<C extends Connection> {
     if (failing && this.state.connecting > 0) return
     for (let n = failing ? Math.min(1, this.state.demand()) : this.state.demand(); n > 0; n--) {
       this.state.opening()
-      this.owner.fork(this.one)
+      const fiber = this.owner.fork(this.one)
+      this.attempts.add(fiber)
+      fiber.addObserver(() => this.attempts.delete(fiber))
     }
   }
 
-  private get one(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { generation } = this.state
-      const start = performance.now()
-      return Effect.matchCauseEffect(this.connect, {
-        onSuccess: (connection) =>
-          Effect.sync(() => {
-            this.backoff = undefined
-            this.lastFailure = undefined
-            this.owner.opened(connection, generation, performance.now() - start)
-            this.onDemand()
-          }),
-        onFailure: (cause) => Effect.suspend(() => this.failed(failureOf(cause)))
-      })
-    })
+  /** Gives up what is being opened: nobody waits for it any more. */
+  stop(): void {
+    for (const fiber of this.attempts) fiber.unsafeInterruptAsFork(FiberId.none)
   }
 
-  private get connect(): Effect.Effect<C, SqlError.SqlError> {
-    const { acquireTimeout } = this.settings
-    if (!Number.isFinite(acquireTimeout)) return this.options.connect
-    return Effect.timeoutFail(this.options.connect, {
-      duration: acquireTimeout,
-      onTimeout: () =>
-        SqlError.make(
-          new Reason.ConnectionError({
-            message: `${this.options.name}: connecting took longer than ${acquireTimeout} ms`,
-            operation: "connect",
-            outcome: "not-applied"
-          })
-        )
-    })
+  private get one(): Effect.Effect<void> {
+    return Effect.uninterruptibleMask((restore) => Effect.suspend(() => {
+      const { generation } = this.state
+      const start = performance.now()
+      return Effect.flatMap(attempt(restore, this.options.connect, this.settings.acquireTimeout, () => this.late()), (ended) => {
+        if (ended._tag === "opened") {
+          this.backoff = undefined
+          this.lastFailure = undefined
+          this.owner.opened(ended.connection, generation, performance.now() - start)
+          this.onDemand()
+          return Effect.void
+        }
+        if (ended.left === undefined) this.state.openFailed()
+        else this.owner.left(ended.left)
+        return this.state.closed ? Effect.void : restore(this.failed(ended.error))
+      })
+    }))
+  }
+
+  private late(): SqlError.SqlError {
+    return SqlError.make(
+      new Reason.ConnectionError({
+        message: `${this.options.name}: connecting took longer than ${this.settings.acquireTimeout} ms`,
+        operation: "connect",
+        outcome: "not-applied"
+      })
+    )
   }
 
   private failed(error: SqlError.SqlError): Effect.Effect<void> {
-    this.state.openFailed()
     this.failures++
     this.lastFailure = error
     // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
@@ -107,6 +113,3 @@ export class Opening<C extends Connection> {
     })
   }
 }
-
-const failureOf = (cause: Cause.Cause<SqlError.SqlError>): SqlError.SqlError =>
-  Option.getOrElse(Cause.failureOption(cause), () => SqlError.refine(Cause.squash(cause)))

@@ -196,6 +196,12 @@ export class State<C> {
     this.connecting--
   }
 
+  /** One that was opened is not to be lent: retired until `ended`. */
+  openedInVain(): void {
+    this.connecting--
+    this.retired++
+  }
+
   opened(connection: C, now: number, expiresAt: number, generation: number): Entry<C> {
     this.connecting--
     const entry = new Entry(connection, now, expiresAt, generation)
