@@ -107,6 +107,13 @@ const refused = [
 
 const document = "{\"b\": 1, \"a\": 9007199254740993}"
 
+const faults: Profile.FaultTexts = {
+  sleep: (seconds) => `SELECT SLEEP(${seconds}) AS slept`,
+  session: "SELECT CONNECTION_ID()",
+  terminate: (id) => `KILL ${id}`,
+  sessions: "SELECT ID AS id, COMMAND NOT IN ('Sleep', 'Killed') AND STATE <> 'login' AS running FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler') AND COMMAND <> 'Daemon'"
+}
+
 /** MariaDB 10.11. */
 export const mariadb: Profile.Profile = {
   name: "mariadb",
@@ -125,12 +132,7 @@ export const mariadb: Profile.Profile = {
   refused,
   running: (db) =>
     db<number>`SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar,
-  faults: {
-    sleep: (seconds) => `SELECT SLEEP(${seconds}) AS slept`,
-    session: "SELECT CONNECTION_ID()",
-    terminate: (id) => `KILL ${id}`,
-    sessions: "SELECT ID AS id, COMMAND NOT IN ('Sleep', 'Killed') AND STATE <> 'login' AS running FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler') AND COMMAND <> 'Daemon'"
-  },
+  faults,
   exempt: {}
 }
 
@@ -147,7 +149,11 @@ export const mysql: Profile.Profile = {
   types: [...mariadb.types, "VECTOR(3)"],
   // The table of the same name in information_schema is deprecated, and every reading of it is a warning.
   running: (db) =>
-    db<number>`SELECT COUNT(*) FROM performance_schema.processlist WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar
+    db<number>`SELECT COUNT(*) FROM performance_schema.processlist WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID <> CONNECTION_ID()`.scalar,
+  faults: {
+    ...faults,
+    sessions: "SELECT ID AS id, COMMAND NOT IN ('Sleep', 'Killed', 'Connect') AND STATE IS NOT NULL AS running FROM performance_schema.processlist WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler') AND COMMAND <> 'Daemon'"
+  }
 }
 
 /** Every way in which the suite runs this dialect. */
