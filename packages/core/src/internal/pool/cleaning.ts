@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Connection } from "../../Connection.js"
-import { bounded } from "../bounded.js"
+import { bounded } from "./bounded.js"
 import type { Lending } from "./Lending.js"
 import type { Entry } from "./State.js"
 
