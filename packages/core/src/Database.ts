@@ -186,7 +186,11 @@ export const Database: Context.Tag<DatabaseId, Database> = Context.GenericTag<Da
 export interface Config {
   /** The pool's options. */
   readonly pool?: Pool.Config | undefined
-  /** Every statement is cancelled on the server when it runs longer; COMMIT is one of them. Default: none. */
+  /**
+   * Every statement is cancelled on the server when it runs longer; COMMIT is one of them, and fails with an unknown
+   * outcome. Default: none. Without it, an answer that a silent network swallows is waited for until TCP gives up: see
+   * `Transaction.Options`.
+   */
   readonly statementTimeout?: Duration.DurationInput | undefined
   /** The type of 64-bit integers, one for the whole database. Default is the dialect's: `number`. */
   readonly integers?: "number" | "bigint" | undefined

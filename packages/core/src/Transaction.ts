@@ -27,7 +27,13 @@ import type { SqlError } from "./SqlError.js"
  * @since 0.1.0
  */
 export interface Options extends BeginOptions {
-  /** The whole transaction may take this long; then it is rolled back and fails with StatementTimeoutError. */
+  /**
+   * The whole transaction may take this long; then it is rolled back and fails with StatementTimeoutError. A COMMIT that was
+   * sent is not called back by it: `statementTimeout` of the database bounds that, and nothing does by default. On a network
+   * that fell silent it then ends when TCP gives up: about a minute where the server had taken the COMMIT (keep-alive), a
+   * quarter of an hour where it had not (the kernel's retransmissions on Linux). A ROLLBACK ends within the pool's
+   * `cancelTimeout`.
+   */
   readonly timeout?: Duration.DurationInput | undefined
   /**
    * Runs the whole outermost transaction again, COMMIT included, after a serialization failure or a deadlock whose

@@ -113,6 +113,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
         user: config.username ?? (yield* systemUser),
         charset: "UTF8MB4",
         connectTimeout: Number.isFinite(connectTimeout) ? connectTimeout : 2_147_483_647,
+        keepAliveInitialDelay: tcpKeepAlive,
         compress: yield* compression(config.compress),
         multipleStatements: config.multipleStatements === true,
         maxPreparedStatements: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 1),
@@ -152,6 +153,9 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       localInfile
     }
   })
+
+// Milliseconds of silence before the kernel asks whether the other end is there; Linux's default is two hours.
+const tcpKeepAlive = 60_000
 
 /** The three sources as one. Where a source says where the server is, the later ones' hosts and sockets are not looked at. */
 const merged = (config: Config): Effect.Effect<Config, SqlError.SqlError> =>

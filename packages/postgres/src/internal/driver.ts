@@ -43,6 +43,7 @@ export interface Options {
   readonly enableChannelBinding: boolean
   readonly connectionTimeoutMillis: number
   readonly keepAlive: boolean
+  readonly keepAliveInitialDelayMillis: number
   /** Said, since the driver would read it from the environment, and throw. */
   readonly sslnegotiation: "postgres"
 }

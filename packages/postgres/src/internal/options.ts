@@ -131,6 +131,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
         database,
         connectionTimeoutMillis: Number.isFinite(connectTimeout) ? connectTimeout : 0,
         keepAlive: said.keepAlive ?? true,
+        // Milliseconds of silence before the kernel asks whether the other end is there; Linux's default is two hours.
+        keepAliveInitialDelayMillis: 60_000,
         sslnegotiation: "postgres"
       },
       secret: secretOf(config.password ?? said.password),
