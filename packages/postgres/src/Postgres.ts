@@ -21,12 +21,16 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
+import * as Listening from "./internal/listening.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 
+export { type AdvisoryLock, advisoryLock, type LockKey, type LockOptions, transactionLock } from "./AdvisoryLock.js"
 export { copyFrom, type CopyOptions, copyRowsFrom, copyRowsTo, type CopySource, type CopyTarget, copyTo } from "./Copy.js"
 export { type Codec, composite, hstore, vector } from "./Codecs.js"
 export type { Config, Tls } from "./Config.js"
+export { type Event, listen, type ListenOptions, notifications, notify } from "./Listen.js"
 export { explain, type ExplainOptions, serverVersion } from "./Explain.js"
+export { withSettings } from "./Settings.js"
 
 /**
  * Connects to a server; the pool is closed with its scope.
@@ -61,9 +65,12 @@ export const make = (
       connect: (place, demoted) => Internal.connect(at(checked, place, demoted)),
       role: Internal.role
     })
+    // One of its own for each database: what belongs to a database is found by it.
+    const dialect = { ...dialectOf(config.json ?? "string", checked.isPooled) }
+    yield* Listening.attach(dialect, checked)
     return yield* Database.make({
       ...config,
-      dialect: dialectOf(config.json ?? "string", checked.isPooled),
+      dialect,
       raw,
       pools: { write, read: undefined, session: undefined },
       attributes: {

@@ -16,7 +16,7 @@ import type { Duplex } from "node:stream"
 import type * as Driver from "./driver.js"
 import { serverError } from "./driver.js"
 import { toSqlError } from "./errors.js"
-import { type Bytes, Code, errorOf, Frames, textEnd } from "./frames.js"
+import { type Bytes, Code, errorOf, Frames, int32, textEnd } from "./frames.js"
 import { largest, messages } from "./messages.js"
 import { Simple, type Task } from "./task.js"
 
@@ -37,6 +37,10 @@ export class Wire {
   hasForeignNames = false
   /** Where it is connected to; a socket that has ended does not know it any more. */
   readonly remote: { readonly address: string | undefined; readonly port: number | undefined }
+  /** Who listens to what other sessions notify of. */
+  notified: ((channel: string, payload: string, processId: number) => void) | undefined = undefined
+  /** Who is told that the connection has ended. */
+  onEnd: (() => void) | undefined = undefined
   private readonly tasks: Array<Task> = []
   private waiting: (() => void) | undefined = undefined
   private readonly socket: Duplex
@@ -54,10 +58,14 @@ export class Wire {
       if (task !== undefined) {
         if (code === Code.dataRow) return task.row(bytes, from)
         if (code === Code.copyData) return task.copied(bytes, from, to)
-        if (code === Code.notification) return forward(bytes.subarray(from - 5, to))
+        if (code === Code.notification) {
+          this.notification(bytes, from)
+          return forward(bytes.subarray(from - 5, to))
+        }
         return this.answered(task, code, bytes, from, to)
       }
       this.unasked(code, bytes, from, to)
+      if (code === Code.notification) this.notification(bytes, from)
       // Whoever has the driver's own handle gets what is theirs, to ReadyForQuery: after an error its query is over before.
       isForeign ||= raw._getActiveQuery() !== null
       if (isForeign || code === Code.notification) forward(bytes.subarray(from - 5, to))
@@ -172,6 +180,12 @@ export class Wire {
     this.socket.write(messages.take())
   }
 
+  private notification(bytes: Bytes, from: number): void {
+    if (this.notified === undefined) return
+    const end = textEnd(bytes, from + 4)
+    this.notified(bytes.utf8Slice(from + 4, end), bytes.utf8Slice(end + 1, textEnd(bytes, end + 1)), int32(bytes, from))
+  }
+
   // Nobody of ours waits: what the server says by itself, or an answer to the driver's own handle.
   private unasked(code: number, bytes: Bytes, from: number, to: number): void {
     if (code === Code.ready) this.status = bytes[from]!
@@ -232,6 +246,9 @@ export class Wire {
     }
     for (const task of this.tasks.splice(0)) task.lost(error)
     this.settleIdle()
+    const { onEnd } = this
+    this.onEnd = undefined
+    onEnd?.()
   }
 
   /** Destroys the connection: nothing is sent any more. */
