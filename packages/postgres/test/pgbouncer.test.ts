@@ -164,4 +164,18 @@ describe.skipIf(isMissing || (url === undefined && process.env["CI"] !== "true")
         assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 2)
       })))
   })
+
+  it.live("the role of the server behind it is asked for, and a transaction that is read-only says nothing of it", () =>
+    Effect.gen(function*() {
+      yield* on({ targetSessionAttrs: "read-write" }, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE t (a INTEGER)`
+        const error = yield* Effect.flip(db.transaction({ readOnly: true })(db`INSERT INTO t VALUES (1)`.run))
+        assert.deepStrictEqual([error.reason._tag, error.reason.sqlState, error.connection], ["AuthorizationError", "25006", "usable"])
+        assert.strictEqual((yield* db`INSERT INTO t VALUES (1)`.run).rowsAffected, 1)
+        assert.strictEqual((yield* db.pool.stats).closed, 0)
+      }))
+      const error = yield* Effect.flip(on({ targetSessionAttrs: "standby", pool: { acquireTimeout: 500 } }, (db) => db`SELECT 1`))
+      assert.strictEqual(error.reason._tag, "ConnectionError")
+      assert.include(error.message, "is a primary")
+    }))
 })

@@ -72,6 +72,7 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
         assert.strictEqual(yield* seen(query(`sslmode=${sslmode}`)), expected, sslmode)
       }
       assert.strictEqual(yield* seen(at), "plain", "by default there is none")
+      assert.strictEqual(yield* seen(query("ssl=true")), "tls")
       for (const sslmode of ["verify-ca", "verify-full"] as const) {
         assert.strictEqual(yield* seen({ ...at, sslmode, tls: { ca } }), "tls")
         assert.deepStrictEqual(yield* refusal({ ...at, sslmode }), untrusted)

@@ -123,6 +123,8 @@ const readers: Readonly<Record<string, Read>> = {
     Either.map(whole(value, field), (seconds) => ({ connectTimeout: seconds <= 0 ? Duration.infinity : Duration.seconds(seconds) })),
   keepalives: (value, field) => Either.map(whole(value, field), (on) => ({ keepAlive: on !== 0 })),
   sslmode: (value, field) => Either.map(oneOf(sslmodes, value, field), (sslmode) => ({ sslmode })),
+  // libpq reads JDBC's word so.
+  ssl: (value, field) => value === "true" ? Either.right({ sslmode: "require" }) : Options.refuse(field, "must be true, or sslmode in its place"),
   sslrootcert: file("sslrootcert"),
   sslcert: file("sslcert"),
   sslkey: file("sslkey"),
