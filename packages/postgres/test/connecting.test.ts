@@ -78,6 +78,10 @@ describe.skipIf(isMissing)("Postgres, connecting", () => {
       assert.strictEqual(yield* told({ url: `service=ours application_name='the url'`, serviceFile }), "postgres template1 the url")
       assert.strictEqual(yield* told({ url: named, serviceFile, database: "template1", applicationName: "field" }), "postgres template1 field")
       assert.strictEqual(yield* told({ url: `host=nowhere.invalid port=1 user=postgres dbname=postgres`, ...at }), "postgres postgres")
+      // A port alone is for the host that another source names.
+      assert.strictEqual(yield* told({ url: `postgres://postgres@:${at.port}/postgres`, environment: true }, { ...variables, PGHOST: at.host }), "postgres postgres environment")
+      assert.strictEqual(yield* told({ url: "postgres://postgres@/postgres", environment: true }, { ...own, PGUSER: "nobody" }), "postgres postgres environment")
+      assert.strictEqual(yield* told({ url: `postgres://postgres@${at.host}/postgres`, environment: true }, { ...own, PGHOST: "nowhere.invalid", PGHOSTADDR: "192.0.2.1" }), "postgres postgres environment")
       // Without `environment` nothing of it is looked at.
       assert.strictEqual(yield* told({ url }, variables), "postgres postgres")
     }))

@@ -81,11 +81,12 @@ export const saidOf = (record: ConnectionString, fieldOf: (keyword: string) => s
     return addresses.length === hosts.length ? said : yield* Options.refuse(fieldOf("hostaddr"), `has ${addresses.length} entries for ${hosts.length} hosts`)
   })
 
-/** Both, where the second wins. Where it says where the server is, the first one's hosts are not looked at. */
+/** Both, where the second wins. Where it names hosts, the first one's are not looked at; a port alone is for those. */
 export const over = (below: Said, above: Said): Said => ({
   ...below,
   ...Object.fromEntries(Object.entries(above).filter(([, value]) => value !== undefined)),
-  ...(above.hosts === undefined ? {} : { hosts: above.hosts, addresses: above.addresses ?? (below.hosts === undefined ? below.addresses : undefined) }),
+  hosts: above.hosts ?? (above.port === undefined ? below.hosts : below.hosts?.map(({ host }) => ({ host, port: above.port }))),
+  addresses: above.hosts === undefined || below.hosts === undefined ? above.addresses ?? below.addresses : above.addresses,
   parameters: { ...below.parameters, ...above.parameters },
   files: { ...below.files, ...above.files }
 })
