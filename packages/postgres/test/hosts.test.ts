@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { cluster, isMissing, type Member, promote, setReadOnly } from "./cluster.js"
@@ -218,6 +219,7 @@ describe.skipIf(isMissing)("Postgres, several hosts", () => {
             }
           })
           const writers = yield* Effect.fork(Effect.forEach(Array.from({ length: 16 }, (_, n) => n), writer, { concurrency: "unbounded", discard: true }))
+          const heard = yield* Effect.fork(Stream.runHead(Postgres.listen(db, "promoted")))
           // Readers of the standby stay where they are.
           yield* within(on([a, b], "prefer-standby", { pool: { max: 4 } }), (reads) => Effect.gen(function*() {
             assert.strictEqual(yield* portOf(reads), b.port)
@@ -232,6 +234,9 @@ describe.skipIf(isMissing)("Postgres, several hosts", () => {
             assert.strictEqual(yield* portOf(reads), b.port)
           }))
           seen.isOver = true
+          // Who listened to the old primary hears the new one.
+          yield* until(Effect.map(Effect.zip(Postgres.notify(db, "promoted", "b"), heard.poll), ([, exit]) => Option.isSome(exit)))
+          assert.deepStrictEqual(yield* Fiber.join(heard), Option.some("b"))
           yield* Fiber.join(writers).pipe(Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => new Error("a writer hangs") }))
           assert.strictEqual(yield* portOf(db), b.port)
           yield* until(Effect.map(db.pool.stats, (stats) => stats.lent + stats.retired + stats.waiting + stats.connecting === 0))
