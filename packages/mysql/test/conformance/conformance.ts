@@ -1,19 +1,20 @@
 /**
- * Every server that is here against the conformance suite, with the profile of what it is.
+ * The conformance suite on each server of one kind, with the profile of that kind. A file for each: they run side by side.
  */
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Conformance from "@sluice/testkit/Conformance"
-import { mariadb, mysql } from "@sluice/testkit/profiles/mysql"
+import type * as Profile from "@sluice/testkit/Profile"
 import * as Redacted from "effect/Redacted"
 import { assert, describe, it } from "vitest"
-import { isMissing, servers } from "./server.js"
+import { isMissing, servers } from "../server.js"
 
-describe.skipIf(isMissing)("mysql", () => {
-  it("has a server", () => assert.isNotEmpty(servers))
-
-  for (const { fresh, name, url, version } of servers) {
+export const conformance = (kind: "mariadb" | "mysql", profile: Profile.Profile): void => {
+  describe.skipIf(isMissing)("the conformance suite", () => {
+    it(`has a server, ${kind} or the other`, () => assert.isNotEmpty(servers))
+  })
+  for (const { fresh, name, url, version } of servers.filter(({ name }) => name === kind)) {
     Conformance.conformance(`${name} ${version}`, {
-      profile: name === "mysql" ? mysql : mariadb,
+      profile,
       layer: fresh,
       unreachable: [
         { title: "with a wrong password", reason: "AuthenticationError", layer: Mysql.layer({ url, username: "nobody", password: Redacted.make("wrong") }) },
@@ -25,4 +26,4 @@ describe.skipIf(isMissing)("mysql", () => {
       ]
     })
   }
-})
+}
