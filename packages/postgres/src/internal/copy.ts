@@ -32,16 +32,23 @@ const most = 1_048_576
 /** Copies these rows, all or none, in one round trip; ends with their number. */
 export const send = (connection: Postgres, sql: string, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<number, SqlError.SqlError> =>
   Effect.suspend(() => {
+    const { wire } = connection
     const copy = new CopyIn(connection, sql, "bulk")
+    let isSent = false
+    const push = (): void => {
+      if (isSent) return wire.push()
+      isSent = true
+      copy.isEnded = true
+      wire.send(copy)
+    }
     messages.query(sql)
-    const refusal = write(rows, sql)
+    const refusal = write(rows, sql, 0, push)
     if (refusal !== undefined) {
       messages.clear()
       return Exit.fail(refusal)
     }
-    copy.isEnded = true
     messages.copyDone()
-    connection.wire.send(copy)
+    push()
     return copy.over()
   })
 
