@@ -21,6 +21,8 @@ export interface Authority {
   readonly folder: string
   /** A certificate with these alternative names (`DNS:localhost`, `IP:127.0.0.1`). */
   readonly issue: (name: string, names: string) => Certificate
+  /** One that vouches for itself, with a key of this algorithm. */
+  readonly alone: (name: string, names: string, algorithm: string) => Certificate
 }
 
 /** An authority whose folder goes with its scope. */
@@ -41,7 +43,12 @@ export const authority: Effect.Effect<Authority, never, Scope.Scope> = Effect.ma
       chmodSync(files.key, 0o644)
       return { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8"), files }
     }
-    return { ca: readFileSync(at("ca.pem"), "utf8"), file: at("ca.pem"), folder, issue }
+    const alone = (name: string, names: string, algorithm: string): Certificate => {
+      const files = { cert: at(`${name}.pem`), key: at(`${name}.key`) }
+      openssl("req", "-x509", "-newkey", algorithm, "-nodes", "-days", "2", "-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`, "-keyout", files.key, "-out", files.cert)
+      return { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8"), files }
+    }
+    return { ca: readFileSync(at("ca.pem"), "utf8"), file: at("ca.pem"), folder, issue, alone }
   }
 )
 

@@ -214,6 +214,20 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
       assert.strictEqual(yield* message(without), "AuthenticationError: the server asks for a password, and none is given")
     }), 60_000)
 
+  for (const algorithm of ["ed25519", "ed448"]) {
+    it.scopedLive(`a certificate with a signature of ${algorithm}, which nothing can be bound to, is no hindrance unless that is required`, () =>
+      Effect.gen(function*() {
+        const { alone } = yield* authority
+        const certificate = alone("server", "DNS:localhost", algorithm)
+        const server = yield* serving(certificate, certificate.files.cert)
+        yield* admin(server, "CREATE ROLE scrammed LOGIN PASSWORD 'pw'")
+        yield* rules(server, "host all scrammed all scram-sha-256")
+        const at = { host: "localhost", port: server.port, database: "postgres", username: "scrammed", password: Redacted.make("pw"), tls: { ca: certificate.cert } }
+        for (const channelBinding of ["disable", "prefer"] as const) assert.strictEqual(yield* seen({ ...at, channelBinding }), "tls", channelBinding)
+        assert.strictEqual((yield* refusal({ ...at, channelBinding: "require" }))[0], "AuthenticationError")
+      }), 60_000)
+  }
+
   it.scopedLive("S5 a statement is stopped over TLS, with a client's certificate and a name that is checked", () =>
     Effect.gen(function*() {
       const { ca, file, issue } = yield* authority

@@ -9,6 +9,8 @@
  */
 import * as Options from "@sluice/core/Options"
 import * as Either from "effect/Either"
+import type { Duplex } from "node:stream"
+import { TLSSocket } from "node:tls"
 import type * as Driver from "./driver.js"
 
 const methods = ["password", "md5", "scram-sha-256", "none"]
@@ -48,8 +50,21 @@ export const watch = (raw: Driver.Raw, { allowed, channelBinding }: Demands, has
   }
   raw.connection.on("authenticationCleartextPassword", () => check("password", false))
   raw.connection.on("authenticationMD5Password", () => check("md5", false))
-  raw.connection.on("authenticationSASL", ({ mechanisms }) => check("scram-sha-256", raw.ssl !== false && mechanisms.includes("SCRAM-SHA-256-PLUS")))
+  raw.connection.on("authenticationSASL", ({ mechanisms }) => {
+    // What SCRAM is bound to is not defined for these, and the server fails where a client tries.
+    if (isEdwards(raw.connection.stream)) raw.enableChannelBinding = false
+    check("scram-sha-256", raw.enableChannelBinding && mechanisms.includes("SCRAM-SHA-256-PLUS"))
+  })
   raw.connection.on("authenticationOk", () => {
     if (!asked) check("none", false)
   })
+}
+
+/** Whether a server's certificate is signed by Ed25519 or Ed448, which sign without a digest of their own (RFC 5929, 4.1). */
+const isEdwards = (stream: Duplex): boolean => {
+  if (!(stream instanceof TLSSocket)) return false
+  const { raw } = stream.getPeerCertificate()
+  // The algorithm's identifier stands before the signature, which is the certificate's end: RFC 8410, 6 and 10.
+  return [[0x70, 64], [0x71, 114]].some(([last = 0, size = 0]) =>
+    raw?.subarray(-(size + 10), -(size + 3)).equals(Buffer.from([0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, last])))
 }

@@ -53,6 +53,7 @@ export interface Raw {
   readonly processID: number | null
   readonly secretKey: number | null
   readonly ssl: false | TlsOptions
+  enableChannelBinding: boolean
   /** After the connecting, the plain or the TLS socket. */
   readonly connection: {
     readonly stream: Duplex & { readonly remoteAddress?: string; readonly remotePort?: number }
