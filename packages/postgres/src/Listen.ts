@@ -59,7 +59,7 @@ export interface ListenOptions {
  * after the last; a channel is listened to once, until nobody subscribes. What a subscriber has not taken yet is kept in memory.
  * A session that is lost is opened anew, with pauses from 50 ms to 10 s: then each subscriber hears `Reconnected`, and should look
  * for what it has missed. Fails where the first session cannot be opened, with ConfigError for a name that is empty or
- * longer than 63 bytes, with ClosedError when the database closes, with UnsupportedError behind a pooler in transaction mode.
+ * longer than 63 bytes, with ClosedError when the database closes, with UnsupportedError behind a pooler in transaction mode and on PGlite.
  *
  * @example
  * ```ts
@@ -86,7 +86,8 @@ export const notifications: {
   (db: Database.Database, channel: string, options: ListenOptions = {}): Stream.Stream<Event, SqlError.SqlError> => {
     const listening = Listening.of(db.dialect)
     if (listening === undefined) return Stream.fromEffect(foreign("listen"))
-    if (!db.dialect.capabilities.sessions) return Stream.fail(pooled())
+    if (!db.dialect.capabilities.sessions) return Stream.fail(alone("behind a pooler in transaction mode nobody can listen: connect to the server itself"))
+    if (listening.isEmbedded) return Stream.fail(alone("to listen takes a second session, and PGlite has one"))
     const refusal = refused(channel)
     if (refusal !== undefined) return Stream.fail(refusal)
     return Stream.unwrapScoped(Effect.map(listening.subscribe(channel, options.onLost ?? "reconnect"), Mailbox.toStream))
@@ -155,8 +156,7 @@ export const notify: {
   }
 )
 
-const pooled = (): SqlError.SqlError =>
-  SqlError.make(new Reason.UnsupportedError({ message: "behind a pooler in transaction mode nobody can listen: connect to the server itself", capability: "listen" }))
+const alone = (message: string): SqlError.SqlError => SqlError.make(new Reason.UnsupportedError({ message, capability: "listen" }))
 
 const refused = (channel: string): SqlError.SqlError | undefined => {
   const bytes = Buffer.byteLength(channel)

@@ -28,6 +28,7 @@ export { type AdvisoryLock, advisoryLock, type LockKey, type LockOptions, transa
 export { copyFrom, type CopyOptions, copyRowsFrom, copyRowsTo, type CopySource, type CopyTarget, copyTo } from "./Copy.js"
 export { type Codec, composite, hstore, vector } from "./Codecs.js"
 export type { Config, Tls } from "./Config.js"
+export { type EmbeddedConfig, type EmbeddedServer, layerEmbedded, makeEmbedded } from "./Embedded.js"
 export { type Event, listen, type ListenOptions, notifications, notify } from "./Listen.js"
 export { explain, type ExplainOptions, serverVersion } from "./Explain.js"
 export { withSettings } from "./Settings.js"
@@ -66,7 +67,7 @@ export const make = (
       role: Internal.role
     })
     // One of its own for each database: what belongs to a database is found by it.
-    const dialect = { ...dialectOf(config.json ?? "string", checked.isPooled) }
+    const dialect = dialectOf(config.json ?? "string", checked)
     yield* Listening.attach(dialect, checked)
     return yield* Database.make({
       ...config,

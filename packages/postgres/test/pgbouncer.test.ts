@@ -76,6 +76,17 @@ describe.skipIf(isMissing || (url === undefined && process.env["CI"] !== "true")
       })))
   })
 
+  describe("P4 verbs that need a session are refused, and those of a transaction are not", () => {
+    it.live("listen and advisoryLock; withSettings and transactionLock", () =>
+      on({ pool: { max: 2 } }, (db) => Effect.gen(function*() {
+        yield* refused(Stream.runDrain(Postgres.listen(db, "c")), "listen")
+        yield* refused(Effect.scoped(Postgres.advisoryLock(db, 1)), "sessions")
+        const user = db<string>`SELECT current_setting('app.user', true)`.scalar
+        assert.strictEqual(yield* Postgres.withSettings(db, { "app.user": "ada" })(Effect.zipRight(Postgres.transactionLock(db, 1), user)), "ada")
+        yield* Postgres.notify(db, "c", "x")
+      })))
+  })
+
   describe("V4 what cannot reach every session is refused by its field", () => {
     const field = (config: Postgres.Config) =>
       Effect.map(Effect.flip(Effect.scoped(Effect.provide(Database.Database, Postgres.layer({ url, pooler: "transaction", ...config })))), ({ reason }) =>

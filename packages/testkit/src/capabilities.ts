@@ -92,5 +92,23 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     lastInsertId: false,
     bulk: true,
     unprepared: true
+  },
+  pglite: {
+    transactions: true,
+    savepoints: true,
+    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+    readOnlyTransactions: true,
+    deferrable: true,
+    access: [],
+    sessions: true,
+    cancel: "none",
+    streaming: true,
+    statementsBesideStream: true,
+    returning: true,
+    multipleResultSets: false,
+    describe: true,
+    lastInsertId: false,
+    bulk: true,
+    unprepared: true
   }
 }

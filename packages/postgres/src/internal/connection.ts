@@ -55,7 +55,7 @@ export class Postgres implements Connection.Connection {
   private isGuardOpen = false
 
   constructor(readonly wire: Wire, readonly settings: Settings) {
-    this.capabilities = capabilitiesOf(settings.isPooled)
+    this.capabilities = capabilitiesOf(settings)
     this.statements = new Statements(settings.maxPrepared)
   }
 

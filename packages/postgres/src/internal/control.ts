@@ -19,7 +19,7 @@ import type { Wire } from "./wire.js"
 
 /** Ends when the server has closed the socket: the signal is at the victim, or never comes. */
 export const cancel = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
-  Effect.async((resume) => {
+  settings.isEmbedded ? Effect.void : Effect.async((resume) => {
     const { raw, remote } = wire
     const { host, port } = settings.driver
     const { ssl } = raw

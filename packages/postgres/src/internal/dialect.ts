@@ -8,6 +8,7 @@
 import type { Result } from "@sluice/core/Connection"
 import * as Dialect from "@sluice/core/Dialect"
 import * as SqlScript from "@sluice/core/SqlScript"
+import type { Settings } from "./options.js"
 import { tables } from "./tables.js"
 
 /** What every server of this dialect can do. */
@@ -55,12 +56,17 @@ export const dialect: Dialect.Dialect = {
 /** What is left of it where a pooler lends another session to every transaction. */
 const pooled: Dialect.Capabilities = { ...capabilities, sessions: false }
 
-/** What a connection of these settings can do. */
-export const capabilitiesOf = (isPooled: boolean): Dialect.Capabilities => isPooled ? pooled : capabilities
+/** What is left of it inside of this process. */
+const embedded: Dialect.Capabilities = { ...capabilities, cancel: "none" }
 
-/** The dialect of a database whose JSON comes as text, or parsed, and that is behind a pooler or not. */
-export const dialectOf = (json: "string" | "parsed", isPooled: boolean): Dialect.Dialect =>
-  json === "string" && !isPooled ? dialect : { ...dialect, capabilities: capabilitiesOf(isPooled), tables: tables(json) }
+/** Where a server is, as far as it matters to what can be done. */
+type Where = Pick<Settings, "isEmbedded" | "isPooled">
+
+/** What a connection of these settings can do. */
+export const capabilitiesOf = ({ isEmbedded, isPooled }: Where): Dialect.Capabilities => isEmbedded ? embedded : isPooled ? pooled : capabilities
+
+/** The dialect of a database whose JSON comes as text, or parsed. */
+export const dialectOf = (json: "string" | "parsed", where: Where): Dialect.Dialect => ({ ...dialect, capabilities: capabilitiesOf(where), tables: tables(json) })
 
 /** What pg answers. */
 export const raw = (result: Result): unknown => ({

@@ -46,6 +46,8 @@ export interface Options {
   readonly keepAliveInitialDelayMillis: number
   /** Said, since the driver would read it from the environment, and throw. */
   readonly sslnegotiation: "postgres"
+  /** What stands for a socket, where the server is none. */
+  readonly stream?: () => Duplex
 }
 
 /** One Client of pg. */

@@ -43,6 +43,10 @@ export class Listening {
 
   constructor(private readonly settings: Checked, private readonly runtime: Runtime.Runtime<never>) {}
 
+  get isEmbedded(): boolean {
+    return this.settings.isEmbedded
+  }
+
   /** What is notified of from now on, until the scope closes. The server listens when this ends. */
   subscribe(channel: string, onLost: "reconnect" | "fail"): Effect.Effect<Mailbox.ReadonlyMailbox<Event, SqlError.SqlError>, SqlError.SqlError, Scope.Scope> {
     return Effect.uninterruptibleMask((restore) =>

@@ -63,6 +63,8 @@ export interface Settings {
   readonly demoted: (() => void) | undefined
   /** Behind a pooler each transaction may have another session of the server. */
   readonly isPooled: boolean
+  /** The server is inside of this process: it has one session, and nothing stops a statement. */
+  readonly isEmbedded: boolean
 }
 
 /** What holds for the database: a connection's options, and the servers that it may go to. */
@@ -158,7 +160,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
       types: config.types ?? {},
       statementSavepoints: config.statementSavepoints ?? false,
       maxPrepared: isPooled ? 0 : maxPrepared,
-      isPooled
+      isPooled,
+      isEmbedded: false
     }
   })
 

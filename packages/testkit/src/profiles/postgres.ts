@@ -154,5 +154,19 @@ export const postgresPooled: Profile.Profile = {
   has: new Set([...postgres.has].filter((need) => need !== "sessions" && need !== "server"))
 }
 
+/**
+ * PGlite, inside the process: one connection, on the thread that everything else is on. A statement that runs stops the event
+ * loop, so that no fiber interrupts it, and no other session is there to wait for or to be asked.
+ */
+export const pglite: Profile.Profile = {
+  ...postgres,
+  name: "pglite",
+  dialect: "pglite",
+  has: new Set(always.filter((need) => need !== "concurrent" && need !== "interruption")),
+  exempt: {
+    S3: "the database is inside the process: it cannot die alone"
+  }
+}
+
 /** Every way in which the suite runs this dialect. */
-export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints, postgresPooled]
+export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints, postgresPooled, pglite]

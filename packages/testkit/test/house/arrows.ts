@@ -19,7 +19,7 @@ export const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   core: effect,
   sqlite: dialect("better-sqlite3"),
   mysql: dialect("mysql2", "@effect/sql-mysql2"),
-  postgres: dialect("pg", "pg-cursor", "pg-copy-streams", "@effect/sql-pg"),
+  postgres: dialect("pg", "pg-cursor", "pg-copy-streams", "@effect/sql-pg", "@electric-sql/pglite"),
   mssql: dialect("tedious", "@effect/sql-mssql"),
   // Warehouses speak HTTP through @effect/platform: no driver.
   trino: dialect(),
