@@ -136,7 +136,10 @@ export interface Config extends Database.Config, Hosts.Config {
   readonly collation?: string | undefined
   /** `sql_mode` of every session. Default: the server's. */
   readonly sqlMode?: string | undefined
-  /** Statements that every session runs when it is new, and again after every reset. */
+  /**
+   * Statements that every session runs when it is new, and again after every reset. One that fails fails the connecting
+   * with its own reason, and the message begins with `initCommand`, or `initCommand[1]` where it is one of several.
+   */
   readonly initCommand?: string | ReadonlyArray<string> | undefined
   /** `time_zone` of every session, and the wall clock of a Date: `Z` (default) or an offset such as `+02:00`. */
   readonly timezone?: string | undefined

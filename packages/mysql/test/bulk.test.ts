@@ -7,11 +7,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Bulk from "@sluice/core/Bulk"
 import * as Database from "@sluice/core/Database"
-import type * as Reason from "@sluice/core/Reason"
+import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { createHash } from "node:crypto"
 import * as net from "node:net"
 import { isMissing, type Server, servers } from "./server.js"
 
@@ -48,7 +49,8 @@ const taking = (server: Server, isOn: boolean) => <A, E>(use: Effect.Effect<A, E
 
 /** What is between a client and its server: it sees, changes and cuts. */
 interface Between {
-  readonly onServer: (bytes: Buffer) => void
+  /** What stands in the place of these bytes is what it answers with. */
+  readonly onServer: (bytes: Buffer) => Buffer | void
   /** `false`: the connection is cut before these bytes. */
   readonly onClient: (bytes: Buffer) => boolean
 }
@@ -64,8 +66,7 @@ const through = <A, E>(server: Server, database: string, between: Between, use: 
         upstream.destroy()
       }
       upstream.on("data", (bytes) => {
-        between.onServer(bytes)
-        client.write(bytes)
+        client.write(between.onServer(bytes) ?? bytes)
       })
       client.on("data", (bytes) => between.onClient(bytes) ? upstream.write(bytes) : end())
       for (const socket of [client, upstream]) socket.on("error", () => {}).on("close", end)
@@ -284,6 +285,85 @@ describe.skipIf(isMissing)("bulk", () => {
           assert.deepStrictEqual([...sent[0]!.subarray(0, 3)], [0, 0, 0])
           assert.notInclude(Buffer.concat(sent).toString("latin1"), "root:")
           assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 0)
+        })))
+
+      for (const [how, run] of [
+        ["a text", (db: Database.Database) => db.unsafe("SELECT 'ask me' AS answer").unprepared],
+        ["a prepared statement", (db: Database.Database) => db.unsafe("SELECT 'ask me' AS answer, ? AS one", [1])]
+      ] as const) {
+        it.live(`E1 a server that answers ${how} by asking for a file gets nothing, and the query fails`, () =>
+          on({}, (db) => Effect.gen(function*() {
+            const name = yield* db<string>`SELECT DATABASE()`.scalar
+            const sent: Array<Buffer> = []
+            let asked = false
+            const reason = yield* through(server, name, {
+              // The header of the rows becomes a request for a file; what follows it is cut off.
+              onServer: (packet) => {
+                if (asked || !packet.includes("answer", 0, "latin1") || !packet.includes("ask me", 0, "latin1")) return
+                asked = true
+                const file = Buffer.from("\xfb/etc/passwd", "latin1")
+                return Buffer.concat([Buffer.from([file.length, 0, 0, packet[3]!]), file])
+              },
+              onClient: (packet) => {
+                if (asked) sent.push(packet)
+                return true
+              }
+            }, (db) => reasonOf(Effect.timeoutFail(run(db), { duration: "3 seconds", onTimeout: () => SqlError.make(new Reason.UnknownError({ message: "hangs" })) })))
+            assert.isTrue(asked)
+            assert.strictEqual(reason._tag, "ConnectionError", reason.message)
+            assert.notInclude(Buffer.concat(sent).toString("latin1"), "root:")
+            assert.isBelow(Buffer.concat(sent).length, 50)
+          })))
+      }
+
+      it.live("Q5 a row beyond max_allowed_packet is refused before it is sent where it would be one packet, and the connection stays", () =>
+        on({ localInfile: false, pool: { max: 1 } }, (db) => Effect.gen(function*() {
+          const maximum = yield* db<number>`SELECT @@max_allowed_packet`.scalar
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB)`
+          const id = yield* db<number>`SELECT CONNECTION_ID()`.scalar
+          const reason = yield* reasonOf(written(db, into("t", ["id", "b"]), [[1, new Uint8Array(3)], [2, new Uint8Array(maximum + 1)]]))
+          assert.deepInclude(reason, { _tag: "LimitError", limit: "max_allowed_packet", maximum, connection: "usable", outcome: "not-applied" })
+          assert.strictEqual(yield* db<number>`SELECT CONNECTION_ID()`.scalar, id)
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 0)
+        })), 60_000)
+
+      it.live("Q5 a load has packets of its own, and takes a row beyond max_allowed_packet whole", () =>
+        on({ pool: { max: 1 } }, (db) => taking(server, true)(Effect.gen(function*() {
+          const maximum = yield* db<number>`SELECT @@max_allowed_packet`.scalar
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB)`
+          yield* written(db, into("t", ["id", "b"]), [[1, new Uint8Array(3)], [2, new Uint8Array(maximum + 1).fill(7)]])
+          assert.strictEqual(yield* db<number>`SELECT LENGTH(b) FROM t WHERE id = 2`.scalar, maximum + 1)
+          assert.strictEqual(yield* db<string>`SELECT SHA2(b, 256) FROM t WHERE id = 2`.scalar, createHash("sha256").update(new Uint8Array(maximum + 1).fill(7)).digest("hex"))
+        }))), 60_000)
+
+      it.live("Q1 a character that the session's charset lacks is stored as it is or is a DataError, and never a question mark", () =>
+        on({ charset: "latin1", pool: { max: 1 } }, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE narrow (id INT PRIMARY KEY, name VARCHAR(20)) CHARACTER SET latin1`
+          yield* db`CREATE TABLE wide (id INT PRIMARY KEY, name VARCHAR(20)) CHARACTER SET utf8mb4`
+          const kept = yield* db<number>`SELECT CONNECTION_ID()`.scalar
+          for (const [n, table] of ["narrow", "wide"].entries()) {
+            const refused: ReadonlyArray<Effect.Effect<unknown, SqlError.SqlError>> = [
+              db.unsafe(`INSERT INTO ${table} VALUES (1, ?)`, ["日本"]),
+              db.unsafe(`INSERT INTO ${table} VALUES (1, ?)`, ["日本"]).unprepared,
+              db.unsafe(`INSERT INTO ${table} VALUES (1, '日本')`).unprepared,
+              db.executeMany(`INSERT INTO ${table} VALUES (?, ?)`, [[1, "a"], [2, "日本"]]),
+              ...(n === 0 ? [written(db, into(table, ["id", "name"]), [[1, "a"], [2, "日本"]])] : [])
+            ]
+            for (const one of refused) {
+              const reason = yield* reasonOf(one)
+              assert.deepInclude(reason, { _tag: "DataError", connection: "usable" }, table)
+              assert.include(reason.message, "latin1")
+            }
+            assert.strictEqual(yield* db.unsafe<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`).scalar, 0)
+          }
+          // A load says its own character set; where its column has a place for the character, it goes there.
+          const wide = yield* Effect.either(written(db, into("wide", ["id", "name"]), [[1, "a"], [2, "日本"], [3, "é€"]]))
+          const names = yield* db<string>`SELECT HEX(CONVERT(name USING utf8mb4)) FROM wide ORDER BY id`.column("HEX(CONVERT(name USING utf8mb4))")
+          assert.deepStrictEqual(names, wide._tag === "Left" ? [] : ["a", "日本", "é€"].map((text) => Buffer.from(text).toString("hex").toUpperCase()))
+          if (wide._tag === "Left") assert.strictEqual(wide.left.reason._tag, "DataError")
+          assert.deepStrictEqual((yield* written(db, into("narrow", ["id", "name"]), [[1, "é€"]])).rows, 1)
+          assert.strictEqual(yield* db<string>`SELECT name FROM narrow`.scalar, "é€")
+          assert.strictEqual(yield* db<number>`SELECT CONNECTION_ID()`.scalar, kept)
         })))
     })
   }

@@ -49,3 +49,6 @@ export const refusedSetting = (error: SqlError.SqlError): SqlError.SqlError => {
   const { cause, code, message, sqlState } = error.reason
   return SqlError.make(new Reason.ConfigError({ message: `${field} is refused by the server: ${message}`, field, operation: "connect", connection: "broken", code, sqlState, cause }))
 }
+
+/** A command of the user's that fails keeps its reason, and says whose it was. */
+export const failedCommand = (error: SqlError.SqlError, field: string): SqlError.SqlError => SqlError.make(Reason.prefixed(error.reason, `${field}: `))

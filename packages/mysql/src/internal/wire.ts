@@ -17,7 +17,7 @@ import { Execution, type Sink } from "./execution.js"
 import { Fields } from "./fields.js"
 import { login } from "./login.js"
 import type { Settings } from "./options.js"
-import { refusedSetting } from "./session.js"
+import { failedCommand, refusedSetting } from "./session.js"
 import { Statements } from "./statements.js"
 import type { Text } from "./text.js"
 
@@ -367,7 +367,7 @@ export const prepareSession = (wire: Wire, settings: Settings): Effect.Effect<vo
   const [first, ...own] = settings.session
   return first === undefined ? Effect.void : Effect.zipRight(
     Effect.mapError(wire.text(first, "connect"), refusedSetting),
-    Effect.forEach(own, (sql) => wire.text(sql, "connect"), { discard: true })
+    Effect.forEach(own, (sql, i) => Effect.mapError(wire.text(sql, "connect"), (error) => failedCommand(error, own.length === 1 ? "initCommand" : `initCommand[${i}]`)), { discard: true })
   )
 }
 
