@@ -70,7 +70,8 @@ export interface Options {
   readonly chunkSize?: number | undefined
   /**
    * Run after each chunk with the rows written so far; the next chunk waits for it. With `transaction: "all"` they are
-   * written and not committed. It runs outside of the load's transaction.
+   * handed to the server and not committed, and the last of them may be under way. It runs outside of the load's
+   * transaction.
    */
   readonly onProgress?: ((rows: number) => Effect.Effect<void>) | undefined
 }

@@ -5,6 +5,7 @@
  * What every dialect promises of bulk is in the conformance suite; this is about the two ways of this one.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as BulkSink from "@sluice/batcher/BulkSink"
 import type * as Bulk from "@sluice/core/Bulk"
 import * as Database from "@sluice/core/Database"
 import * as Reason from "@sluice/core/Reason"
@@ -12,6 +13,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import * as net from "node:net"
 import { isMissing, type Server, servers } from "./server.js"
@@ -315,6 +317,20 @@ describe.skipIf(isMissing)("bulk", () => {
             assert.isBelow(Buffer.concat(sent).length, 50)
           })))
       }
+
+      it.live("B1 a load in one transaction asks once what its table is like, however many chunks it has", () =>
+        on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (id INT PRIMARY KEY, name TEXT)`
+          yield* db.transaction(Effect.gen(function*() {
+            const rows = Stream.range(1, 1_000).pipe(Stream.map((id) => [id, `name ${id}`]))
+            const options = { table: "t", columns: ["id", "name"], chunkSize: 100, transaction: "all" } as const
+            const before = yield* count(db, "Com_show_create_table")
+            const report = yield* BulkSink.load(rows, options).pipe(Effect.provideService(Database.Database, db))
+            assert.deepInclude(report, { rows: 1_000, rejected: 0, chunks: 10 })
+            assert.strictEqual((yield* count(db, "Com_show_create_table")) - before, 1)
+          }))
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 1_000)
+        })))
 
       it.live("Q5 a row beyond max_allowed_packet is refused before it is sent where it would be one packet, and the connection stays", () =>
         on({ localInfile: false, pool: { max: 1 } }, (db) => Effect.gen(function*() {

@@ -25,7 +25,7 @@ import { BatchError } from "../BatchError.js"
 import type { Report } from "../BulkSink.js"
 import { Atomic } from "./atomic.js"
 import { type Values, valuesOf } from "./rows.js"
-import { type Write, writer } from "./writing.js"
+import { type Way, way, type Write } from "./writing.js"
 
 export interface Settings {
   readonly target: Bulk.Target
@@ -47,9 +47,9 @@ interface Failed {
 /** A load for a scope: closing it before the end stops the writing, and rolls the open transaction back. */
 export const open = (db: Database, settings: Settings): Effect.Effect<Loading, SqlError.SqlError, Scope.Scope> =>
   Effect.gen(function*() {
-    const write = yield* writer(db, settings.target)
+    const how = yield* way(db, settings.target)
     const ready = yield* Mailbox.make<ReadonlyArray<Values>>({ capacity: 1 })
-    const writing = new Writing(db, settings, write, ready, yield* Effect.context<never>())
+    const writing = new Writing(db, settings, how, ready, yield* Effect.context<never>())
     const clock = yield* Effect.clock
     // Whoever waits to hand a chunk over is woken by the end of the writing, and then learns why it ended.
     const fiber = yield* Effect.forkScoped(Effect.ensuring(writing.run, ready.shutdown))
@@ -67,7 +67,7 @@ class Writing {
   constructor(
     private readonly db: Database,
     private readonly settings: Settings,
-    private readonly write: Write,
+    private readonly way: Way,
     private readonly ready: Mailbox.ReadonlyMailbox<ReadonlyArray<Values>>,
     private readonly context: Context.Context<never>
   ) {}
@@ -87,29 +87,34 @@ class Writing {
 
   private together(first: ReadonlyArray<Values>): Effect.Effect<void, Failed> {
     const atomic = new Atomic(this.db, undefined)
-    const each = (rows: ReadonlyArray<Values>): Effect.Effect<void, SqlError.SqlError> =>
-      Effect.flatMap(this.write(rows), (summary) => {
-        this.count(rows, summary)
-        return Effect.flatMap(Effect.zipRight(this.progress, this.next), (rows) => rows === undefined ? Effect.void : each(rows))
+    const each = (write: Write, rows: ReadonlyArray<Values>): Effect.Effect<void, SqlError.SqlError> =>
+      Effect.flatMap(write(rows), () => {
+        this.count(rows)
+        return Effect.flatMap(Effect.zipRight(this.progress, this.next), (rows) => rows === undefined ? Effect.void : each(write, rows))
       })
-    return Effect.mapError(atomic.run(Effect.suspend(() => each(first))), (error) => ({ error, outcome: atomic.outcome(error), rows: this.written }))
+    const all = Effect.map(this.way.chunks((write) => each(write, first)), (summary) => this.sum(summary))
+    return Effect.mapError(atomic.run(all), (error) => ({ error, outcome: atomic.outcome(error), rows: this.written }))
   }
 
   private apart(rows: ReadonlyArray<Values>): Effect.Effect<void, Failed> {
     const atomic = this.settings.transaction === "chunk" ? new Atomic(this.db, undefined) : undefined
-    const write = this.write(rows)
+    const write = this.way.chunk(rows)
     return Effect.matchEffect(atomic === undefined ? write : atomic.run(write), {
       onFailure: (error) => Effect.fail({ error, outcome: atomic === undefined ? error.outcome : atomic.outcome(error), rows: rows.length }),
       onSuccess: (summary) => {
-        this.count(rows, summary)
+        this.count(rows)
+        this.sum(summary)
         return Effect.flatMap(Effect.zipRight(this.progress, this.next), (rows) => rows === undefined ? Effect.void : this.apart(rows))
       }
     })
   }
 
-  private count(rows: ReadonlyArray<Values>, summary: Bulk.Summary): void {
+  private count(rows: ReadonlyArray<Values>): void {
     this.chunks++
     this.written += rows.length
+  }
+
+  private sum(summary: Bulk.Summary): void {
     this.rows += summary.rows
     this.rejected += summary.rejected
   }

@@ -1,5 +1,5 @@
 /**
- * Writing: one chunk of rows onto a connection, by its own fast path or by INSERTs of many rows.
+ * Writing: chunks of rows onto a connection, by its own fast path or by INSERTs of many rows.
  *
  * It opens no transaction (that is `loading`). Called by `loading`.
  *
@@ -14,21 +14,34 @@ import * as Effect from "effect/Effect"
 import { utf8 } from "./bytes.js"
 import type { Values } from "./rows.js"
 
-export type Write = (rows: ReadonlyArray<Values>) => Effect.Effect<Bulk.Summary, SqlError.SqlError>
-
 /** The way of a database to write chunks into a target; it runs in whatever transaction the fiber is in. */
-export const writer = (db: Database, target: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> =>
+export interface Way {
+  /** Writes one chunk. */
+  readonly chunk: (rows: ReadonlyArray<Values>) => Effect.Effect<Bulk.Summary, SqlError.SqlError>
+  /**
+   * Writes every chunk that `use` hands over, and keeps the connection meanwhile. One may be under way while the next is
+   * handed over: the failure of a chunk comes out of that or of the end.
+   */
+  readonly chunks: (use: (write: Write) => Effect.Effect<void, SqlError.SqlError>) => Effect.Effect<Bulk.Summary, SqlError.SqlError>
+}
+
+export type Write = (rows: ReadonlyArray<Values>) => Effect.Effect<void, SqlError.SqlError>
+
+export const way = (db: Database, target: Bulk.Target): Effect.Effect<Way, SqlError.SqlError> =>
   db.dialect.capabilities.bulk ? Effect.succeed(bulk(db, target)) : inserts(db, target)
 
-const bulk = (db: Database, target: Bulk.Target): Write => (rows) =>
-  db.withConnection((connection: Connection) =>
-    connection.bulk === undefined
-      ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
-      : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => {
-        const size = Math.max(1, Math.floor((open.valuesPerWrite ?? valuesPerWrite) / target.columns.length))
-        return Effect.zipRight(writes(open, rows, 0, size), open.finish)
-      }))
-  )
+const bulk = (db: Database, target: Bulk.Target): Way => {
+  const chunks: Way["chunks"] = (use) =>
+    db.withConnection((connection: Connection) =>
+      connection.bulk === undefined
+        ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
+        : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => {
+          const size = Math.max(1, Math.floor((open.valuesPerWrite ?? valuesPerWrite) / target.columns.length))
+          return Effect.zipRight(use((rows) => writes(open, rows, 0, size)), open.finish)
+        }))
+    )
+  return { chunks, chunk: (rows) => chunks((write) => write(rows)) }
+}
 
 // A write's values are one array for the writer and one message for its thread: below 128 KiB V8 keeps it among the young
 // objects, which is some 10 to 20 % of a load into SQLite (on a busy machine).
@@ -41,7 +54,7 @@ const writes = (open: Bulk.Writer, rows: ReadonlyArray<Values>, from: number, si
     return from + size >= rows.length ? write : Effect.zipRight(write, writes(open, rows, from + size, size))
   })
 
-const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Effect.Effect<Write, SqlError.SqlError> => {
+const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Effect.Effect<Way, SqlError.SqlError> => {
   const { limits, name, placeholder, quoteIdentifier } = db.dialect
   if (onConflict !== "error") {
     return SqlError.fail(new Reason.UnsupportedError({ message: `${name} has no bulk path, and no other knows onConflict: "${onConflict}"`, capability: "bulk" }))
@@ -65,12 +78,23 @@ const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Eff
     return head + Array.from({ length: rows }, row).join(",")
   }
   const full = textOf(most)
-  return Effect.succeed((rows) => {
+  const chunk: Way["chunk"] = (rows) => {
     const starts = Array.from({ length: Math.ceil(rows.length / most) }, (_, i) => i * most)
     const all = Effect.forEach(starts, (from) => {
       const part = rows.slice(from, from + most)
       return db.unsafe(part.length === most ? full : textOf(part.length), part.flat()).run
     })
     return Effect.map(all, (runs) => ({ rows: runs.reduce((sum, run) => sum + run.rowsAffected, 0), rejected: 0 }))
+  }
+  return Effect.succeed({
+    chunk,
+    chunks: (use) =>
+      Effect.suspend(() => {
+        let sum = 0
+        const write: Write = (rows) => Effect.map(chunk(rows), (summary) => {
+          sum += summary.rows
+        })
+        return Effect.map(use(write), () => ({ rows: sum, rejected: 0 }))
+      })
   })
 }

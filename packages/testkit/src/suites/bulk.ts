@@ -104,6 +104,25 @@ const cases: ReadonlyArray<Case> = [
     })
   },
   {
+    law: "B1",
+    title: "a load in one transaction fails by its last chunk as by its first: all of it is reported back, and none of it is there",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 1_000, "old")
+      for (const [from, to] of [[1, 1_000], [1_000, 1_999], [501, 1_500]] as const) {
+        const failed = yield* Effect.flip(load(db, things(from, to), { table: "things", columns: ["id", "name"], transaction: "all", chunkSize: 100 }))
+        assert.strictEqual(failed._tag, "BatchError")
+        if (failed._tag !== "BatchError") return
+        assert.strictEqual(failed.error.reason._tag, "UniqueViolation")
+        assert.deepInclude(failed.counts, { applied: 0, unknown: 0 })
+        assert.deepStrictEqual(yield* ids(db), [1_000])
+      }
+      assert.deepInclude(yield* load(db, things(1, 999), { table: "things", columns: ["id", "name"], transaction: "all", chunkSize: 100 }), { rows: 999, rejected: 0, chunks: 10 })
+      const ignoring = { table: "things", columns: ["id", "name"], transaction: "all", chunkSize: 100, onConflict: "ignore" } as const
+      assert.deepInclude(yield* load(db, things(901, 1_100), ignoring), { rows: 100, rejected: 100, chunks: 2 })
+    })
+  },
+  {
     law: "P9",
     title: "a bulk load that is interrupted leaves nothing of it, and its connection works on",
     needs: ["interruption"],
