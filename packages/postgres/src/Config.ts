@@ -156,8 +156,9 @@ export interface Config extends Database.Config, Hosts.Config {
   /** json and jsonb as their exact text (default), or parsed, where numbers are a double's. */
   readonly json?: "string" | "parsed" | undefined
   /**
-   * Codecs of types that PostgreSQL is not built with, by the types' names: `{ hstore: Postgres.hstore }`. A type that is not
-   * there fails the connecting with a ConfigError. Default: their exact text.
+   * Codecs by the types' names, as of types that PostgreSQL is not built with: `{ hstore: Postgres.hstore }`. One for a type
+   * that it is built with wins over the other settings. A type that is not there fails the connecting with a ConfigError.
+   * Default: their exact text.
    */
   readonly types?: Readonly<Record<string, Pick<Codec<unknown>, "decode">>> | undefined
   /**

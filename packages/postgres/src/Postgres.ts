@@ -23,6 +23,7 @@ import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
 import * as Listening from "./internal/listening.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
+import * as Stock from "./Stock.js"
 
 export { type AdvisoryLock, advisoryLock, type LockKey, type LockOptions, transactionLock } from "./AdvisoryLock.js"
 export { copyFrom, type CopyOptions, copyRowsFrom, copyRowsTo, type CopySource, type CopyTarget, copyTo } from "./Copy.js"
@@ -32,6 +33,7 @@ export { type EmbeddedConfig, type EmbeddedServer, layerEmbedded, makeEmbedded }
 export { type Event, listen, type ListenOptions, notifications, notify } from "./Listen.js"
 export { explain, type ExplainOptions, serverVersion } from "./Explain.js"
 export { withSettings } from "./Settings.js"
+export type { StockClient, StockConfig } from "./Stock.js"
 
 /**
  * Connects to a server; the pool is closed with its scope.
@@ -143,3 +145,44 @@ export const layerAs = <I, S extends SqlClient.SqlClient>(
 ): Layer.Layer<I, SqlError.SqlError> =>
   // The conditional type lets no other S through, and TypeScript cannot see through it.
   Database.layerAs(tag as unknown as Context.Tag<I, Database.Database>, make(config))
+
+/**
+ * As `layer`, and under the tag `PgClient` of @effect/sql-pg, too: an app that was written for that package moves
+ * over by this one import, its migrator, repositories, resolvers and query builders with it.
+ *
+ * @example
+ * ```ts
+ * import { SqlClient } from "@effect/sql"
+ * import { Postgres } from "@sluice/postgres"
+ * import { Effect, Redacted } from "effect"
+ *
+ * // Before: PgClient.layer({ … })
+ * const layer = Postgres.layerStock({ url: Redacted.make("postgres://app:secret@localhost/orders"), maxConnections: 20 })
+ * const program = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT 1 AS one`).pipe(Effect.provide(layer))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerStock = (
+  config: Stock.StockConfig
+): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError> => Stock.layer(config, make)
+
+/**
+ * As `layerStock`, from Effect's Config.
+ *
+ * @example
+ * ```ts
+ * import { Postgres } from "@sluice/postgres"
+ * import { Config } from "effect"
+ *
+ * const layer = Postgres.layerStockConfig({ url: Config.redacted("DATABASE_URL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerStockConfig = (
+  config: EffectConfig.Config.Wrap<Stock.StockConfig>
+): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layerStock))

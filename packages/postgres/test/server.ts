@@ -28,13 +28,17 @@ export const asRoot = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlEr
 
 let names = 0
 
-/** A layer of a database that is new each time the layer is built, and dropped with it. */
-export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+/** A layer of the test's own on a database that is new each time the layer is built, and dropped with it. */
+export const freshAs = <I>(layer: (config: Postgres.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
   Layer.unwrapScoped(Effect.gen(function*() {
     const database = `sluice_${process.pid}_${++names}`
     yield* Effect.acquireRelease(
       asRoot((db) => db.unsafe(`CREATE DATABASE ${database} TEMPLATE template0`)),
       () => Effect.orDie(asRoot((db) => db.unsafe(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
     )
-    return Postgres.layer({ ...server, database, ...config })
+    return layer({ ...server, database })
   }))
+
+/** The same under our own tag. */
+export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+  freshAs((at) => Postgres.layer({ ...at, ...config }))

@@ -12,7 +12,7 @@ import { elements, Oid } from "./oids.js"
 
 /** How columns are read. */
 export interface Reading {
-  /** Types of extensions and of users, by their numbers in this database. */
+  /** Types with a codec, by their numbers in this database. */
   readonly registered: ReadonlyMap<number, Registered>
   readonly bigints: boolean
   readonly dates: "string" | "date"
@@ -37,6 +37,11 @@ export type Decoder = (bytes: Bytes, from: number, to: number) => unknown
 
 /** The decoder of a type, for a column that an error can name. */
 export const decoderOf = (oid: number, column: string, reading: Reading): Decoder => {
+  const registered = reading.registered.get(oid)
+  if (registered !== undefined) {
+    const decode = custom(registered.decode, column)
+    return registered.isArray ? arrayOf(decode, ",") : decode
+  }
   switch (oid) {
     case Oid.bool:
       return bool
@@ -64,11 +69,6 @@ export const decoderOf = (oid: number, column: string, reading: Reading): Decode
     case Oid.json:
     case Oid.jsonb:
       return reading.json === "string" ? text : (bytes, from, to) => JSON.parse(bytes.utf8Slice(from, to)) as unknown
-  }
-  const registered = reading.registered.get(oid)
-  if (registered !== undefined) {
-    const decode = custom(registered.decode, column)
-    return registered.isArray ? arrayOf(decode, ",") : decode
   }
   const element = elements.get(oid)
   return element === undefined ? text : arrayOf(decoderOf(element, column, reading), element === Oid.box ? ";" : ",")

@@ -9,7 +9,7 @@
  */
 import type { Duplex } from "node:stream"
 import type { ConnectionOptions as TlsOptions } from "node:tls"
-import { Client, type ClientConfig, DatabaseError } from "pg"
+import { Client, type ClientConfig, DatabaseError, types } from "pg"
 
 /** What the server says in an ErrorResponse or a NoticeResponse, by the protocol's letters, as pg names it. */
 export interface ServerFields {
@@ -79,3 +79,6 @@ export const open = (options: Options, parameters: Readonly<Record<string, strin
 /** An error of the server, of the class that pg's users know. */
 export const serverError = (message: string, length: number, fields: ServerFields): DriverError =>
   Object.assign(new DatabaseError(message, length, "error"), fields)
+
+/** How the driver itself reads the text of a type: what an app that was written for it expects. */
+export const parserOf = (oid: number): (text: string) => unknown => types.getTypeParser(oid, "text")

@@ -97,7 +97,36 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     ...copiedAt(error),
     cause: error
   }
-  return SqlError.make(about.demoted === undefined ? byServer(error, sqlState, options, about) : lostRole(options, about.demoted))
+  const failure = SqlError.make(about.demoted === undefined ? byServer(error, sqlState, options, about) : lostRole(options, about.demoted))
+  return Object.defineProperty(failure, "cause", { value: new ServerError(options.message, error), enumerable: false })
+}
+
+/** What code written for the driver looks at in `cause`. No value is in it: `detail`, `hint` and `where` are left to the reason's cause. */
+class ServerError extends Error {
+  readonly severity: string | undefined
+  readonly code: string | undefined
+  readonly position: string | undefined
+  readonly schema: string | undefined
+  readonly table: string | undefined
+  readonly column: string | undefined
+  readonly dataType: string | undefined
+  readonly constraint: string | undefined
+  readonly routine: string | undefined
+
+  constructor(message: string, { code, column, constraint, dataType, position, routine, schema, severity, table }: DriverError) {
+    super(message)
+    this.severity = severity
+    this.code = code
+    this.position = position
+    this.schema = schema
+    this.table = table
+    this.column = column
+    this.dataType = dataType
+    this.constraint = constraint
+    this.routine = routine
+    // Where it was thrown says nothing: the reader of the socket.
+    this.stack = `${code ?? "Error"}: ${message}`
+  }
 }
 
 // Refused, so nothing was done; and the next connection goes to whoever is the primary now.

@@ -36,3 +36,6 @@ export const names: ReadonlyMap<number, string> = new Map(
 
 /** The type of an array's elements, by the array's number. */
 export const elements: ReadonlyMap<number, number> = new Map(table.filter(([, , array]) => array !== 0).map(([, oid, array]) => [array, oid] as const))
+
+/** Numbers of a type and of its array, by the type's name. */
+export const numbers: ReadonlyMap<string, readonly [oid: number, array: number]> = new Map(table.map(([name, oid, array]) => [name, [oid, array]] as const))

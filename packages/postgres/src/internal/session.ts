@@ -9,6 +9,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import { login } from "./login.js"
+import { numbers } from "./oids.js"
 import type { Settings } from "./options.js"
 import { Wire } from "./wire.js"
 
@@ -47,12 +48,15 @@ const register = (wire: Wire, { shapes, types }: Settings): Effect.Effect<void, 
     }), { discard: true })
 
 // A name that is none, as one with spaces outside of quotes, is a type that is not there.
-const numbersOf = (wire: Wire, name: string): Effect.Effect<ReadonlyArray<string | null>, SqlError.SqlError> =>
-  Effect.catchIf(
+const numbersOf = (wire: Wire, name: string): Effect.Effect<ReadonlyArray<string | number | null>, SqlError.SqlError> => {
+  // What PostgreSQL is built with has the same numbers everywhere: nobody is asked.
+  const known = numbers.get(name)
+  return known !== undefined ? Effect.succeed(known) : Effect.catchIf(
     wire.text(`SELECT oid, typarray FROM pg_type WHERE oid = to_regtype('${name.replaceAll("'", "''")}')`, "connect"),
     (error) => error.reason._tag === "SqlSyntaxError",
     () => Effect.succeed([])
   )
+}
 
 const prepare = (wire: Wire, settings: Settings): Effect.Effect<void, SqlError.SqlError> =>
   Effect.forEach(settings.session, (sql) => wire.text(sql, "connect"), { discard: true })
