@@ -247,7 +247,9 @@ describe.skipIf(isMissing)("Postgres", () => {
           yield* Effect.sleep(1)
           yield* db`UPDATE t SET a = ${a + 1} WHERE id = 1`
         })
-        yield* Effect.all(Array.from({ length: 12 }, () => db.transaction({ isolation: "serializable", retry: Retry.transient })(add)), { concurrency: 4 })
+        // Four contend for one row: three attempts, as `transient` has them, may all lose.
+        const retry = yield* Retry.exponential({ attempts: 50, base: 2, cap: 50 })
+        yield* Effect.all(Array.from({ length: 12 }, () => db.transaction({ isolation: "serializable", retry })(add)), { concurrency: 4 })
         assert.strictEqual(yield* db<number>`SELECT a FROM t WHERE id = 1`.scalar, 12)
         const both = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
         const side = (own: 0 | 1) => db.transaction(Effect.gen(function*() {
