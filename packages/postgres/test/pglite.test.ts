@@ -9,8 +9,12 @@ import * as Postgres from "@sluice/postgres/Postgres"
 import * as Conformance from "@sluice/testkit/Conformance"
 import { pglite } from "@sluice/testkit/profiles/postgres"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe } from "vitest"
 
 // Its own declarations need those of browsers, and Emscripten's: it is loaded without them.
@@ -76,6 +80,28 @@ describe("PGlite", () => {
       const version = yield* Effect.flatMap(Database.Database, Postgres.serverVersion).pipe(Effect.provide(Postgres.layerEmbedded()))
       assert.isAtLeast(Number.parseInt(version), 17)
     }), 60_000)
+
+  it.scopedLive("V4 what is in its folder is there again", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "sluice-pglite-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const opened = <A, E>(use: (db: Database.Database) => Effect.Effect<A, E>) =>
+        Effect.flatMap(Database.Database, use).pipe(Effect.provide(Postgres.layerEmbedded({ dataDir })))
+      yield* opened((db) => db`CREATE TABLE kept AS SELECT 7::bigint AS a`)
+      assert.strictEqual(yield* opened((db) => db<number>`SELECT a FROM kept`.scalar), 7)
+    }), 60_000)
+
+  it.live("P9 connecting that is interrupted gives the one session back", () =>
+    Effect.gen(function*() {
+      for (let n = 0; n < 20; n++) {
+        const fiber = yield* Effect.fork(on({}, (db) => db`SELECT 1`))
+        yield* Effect.forEach(Array.from({ length: n }), () => Effect.yieldNow(), { discard: true })
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.strictEqual(yield* on({}, (db) => db<number>`SELECT 7`.scalar), 7)
+    }))
 
   it.live("P4 what the config sets of its session is there, and again after a reset", () =>
     on({ parameters: { work_mem: "64kB" }, timezone: "Asia/Tokyo", applicationName: "it's" }, (db) =>

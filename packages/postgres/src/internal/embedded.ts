@@ -80,6 +80,8 @@ export class EmbeddedSocket extends Duplex {
 
   connect(): this {
     queueMicrotask(() => {
+      // Interrupted before: it would never give back what it takes.
+      if (this.destroyed) return
       if (this.backend.take(this)) this.emit("connect")
       else this.destroy(Object.assign(new Error("PGlite has one session, and it is in use"), { code: "ECONNREFUSED" }))
     })
