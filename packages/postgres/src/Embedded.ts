@@ -123,7 +123,7 @@ export const makeEmbedded = (
       // It knows no parameters of a startup packet.
       session: [...Object.entries(config.parameters ?? {}), ...named(config)].map(set).concat(checked.session)
     }
-    const write = yield* Pool.make<Connection>({ ...config.pool, max: 1, name: embedded.endpoint, connect: Internal.connect(embedded) })
+    const write = yield* Pool.make<Connection>({ ...config.pool, max: 1, name: embedded.endpoint, connect: (opened) => Internal.connect(embedded, opened) })
     const dialect = dialectOf(config.json ?? "string", embedded)
     yield* Listening.attach(dialect, embedded)
     return yield* Database.make({

@@ -65,7 +65,7 @@ export const make = (
       ...checked.target,
       name: `${checked.places.map(endpointOf).join(",")}/${checked.database}`,
       endpoints: checked.places.map((place) => ({ label: endpointOf(place), endpoint: place })),
-      connect: (place, demoted) => Internal.connect(at(checked, place, demoted)),
+      connect: (place, demoted, opened) => Internal.connect(at(checked, place, demoted), opened),
       role: Internal.role
     })
     // One of its own for each database: what belongs to a database is found by it.

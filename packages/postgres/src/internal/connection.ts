@@ -38,9 +38,13 @@ import { isUnsent, Status, tooLarge, type Wire } from "./wire.js"
 
 type Resume<A> = (effect: Effect.Effect<A, SqlError.SqlError>) => void
 
-/** Opens a connection. It is not bound to a scope: who opens it closes it. */
-export const connect = (settings: Settings): Effect.Effect<Postgres, SqlError.SqlError> =>
-  Effect.map(Session.open(settings), (wire) => new Postgres(wire, settings))
+/** Opens a connection. It is not bound to a scope: who opens it closes it, and knows it by `opened` even when interrupted. */
+export const connect = (settings: Settings, opened: (connection: Postgres) => void): Effect.Effect<Postgres, SqlError.SqlError> =>
+  Effect.map(Session.open(settings), (wire) => {
+    const connection = new Postgres(wire, settings)
+    opened(connection)
+    return connection
+  })
 
 /** The role of a connection's server. */
 export const role = (connection: Connection.Connection): Effect.Effect<Hosts.Role, SqlError.SqlError> =>
