@@ -80,6 +80,11 @@ export class Held {
       let turn: Turn | undefined
       let given = false
       const wait = Effect.async<void>((resume) => {
+        // It may have become free since it was asked for, with nobody in the queue to give it to.
+        if (this.tryTurn(scope)) {
+          given = true
+          return resume(Effect.void)
+        }
         turn = {
           scope,
           resume: (granted) => {
@@ -89,10 +94,7 @@ export class Held {
         }
         this.queue.push(turn)
       })
-      return restore(Effect.timeoutFail(Effect.interruptible(wait), {
-        duration: this.turnTimeout,
-        onTimeout: () => SqlError.make(waitedReason(this.turnTimeout))
-      })).pipe(
+      return restore(bounded<void, SqlError.SqlError>(wait, this.turnTimeout, () => SqlError.make(waitedReason(this.turnTimeout)))).pipe(
         Effect.catchAllCause((cause) => {
           if (given) this.done()
           else if (turn !== undefined && this.queue.includes(turn)) this.queue.splice(this.queue.indexOf(turn), 1)

@@ -4,17 +4,17 @@
  * They wait more than they work: servers that start, networks that fall silent. The projects are in `vitest.workspace.ts`.
  */
 import { defineConfig } from "vitest/config"
-import { BaseSequencer, type TestSpecification } from "vitest/node"
+import { BaseSequencer } from "vitest/node"
 
-const longest: ReadonlyArray<RegExp> = [/\/conformance\b/, /\/faults\b/, /\/(?:hosts|bulk|large|tls|batcher|replicas)\b/]
+const longest = [/\/conformance\b/, /\/faults\b/, /\/(?:hosts|bulk|large|tls|batcher|replicas)\b/]
 
-const rank = ({ moduleId }: TestSpecification): number => {
+const rank = ({ moduleId }) => {
   const found = longest.findIndex((name) => name.test(moduleId))
   return found === -1 ? longest.length : found
 }
 
 class LongestFirst extends BaseSequencer {
-  override sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+  sort(files) {
     return Promise.resolve(files.toSorted((a, b) => rank(a) - rank(b)))
   }
 }
