@@ -231,7 +231,8 @@ onServers("Mysql", (on, { name, url }) => {
 
   describe("cancelling", () => {
     it.live("S5 five hundred interrupts at random moments hit no innocent statement, and the server runs nothing afterwards", () =>
-      on({ pool: { max: 6 } }, (db) => Effect.gen(function*() {
+      // What a busy machine reads of a stream before its KILL arrives is no reason to replace a connection here.
+      on({ pool: { max: 6 }, discardLimit: 2 ** 30 }, (db) => Effect.gen(function*() {
         const innocent = yield* Effect.fork(Effect.forEach([1, 2], () =>
           Effect.repeatN(Effect.flatMap(db`SELECT COUNT(*) AS n FROM ${from(db, 20_000)} WHERE seq % 7 = ${3}`.scalar, (n) =>
             n === 2857 ? Effect.void : Effect.fail(`wrong: ${String(n)}`)), 700), { concurrency: 2, discard: true }))

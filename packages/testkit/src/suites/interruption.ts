@@ -1,5 +1,5 @@
 /**
- * Cases of the laws P9, S2 and S5: interruption in every phase, and what is left after it.
+ * Cases of the laws P9, S2, S5 and T6: interruption in every phase, and what is left after it.
  */
 import { assert } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -293,6 +293,25 @@ export const interruption: ReadonlyArray<Case> = [
       assert.deepStrictEqual([reason.timeout, reason.outcome], ["worker", "not-applied"])
       yield* accounted(db, 15_000)
       assert.deepStrictEqual(yield* ids(db), [1])
+    })
+  },
+  {
+    law: "T6",
+    title: "a statement that comes in the moment in which an interrupted one is settled gets its turn",
+    needs: ["interruption"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* db.transaction(Effect.gen(function*() {
+        for (let round = 1; round <= 20; round++) {
+          const isHeld = yield* Deferred.make<void>()
+          const holder = yield* Effect.fork(db.withConnection(() => Effect.zipRight(Deferred.succeed(isHeld, undefined), Effect.never)))
+          yield* Deferred.await(isHeld)
+          yield* Fiber.interrupt(holder)
+          for (let tick = 0; tick < round % 5; tick++) yield* Effect.yieldNow()
+          yield* within(add(db, round), 2_000, "the turn")
+        }
+      }))
+      assert.strictEqual((yield* ids(db)).length, 20)
     })
   }
 ]

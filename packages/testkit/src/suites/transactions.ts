@@ -318,25 +318,6 @@ export const transactions: ReadonlyArray<Case> = [
   },
   {
     law: "T6",
-    title: "a statement that comes in the moment in which an interrupted one is settled gets its turn",
-    needs: ["interruption"],
-    run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
-      yield* db.transaction(Effect.gen(function*() {
-        for (let round = 1; round <= 20; round++) {
-          const isHeld = yield* Deferred.make<void>()
-          const holder = yield* Effect.fork(db.withConnection(() => Effect.zipRight(Deferred.succeed(isHeld, undefined), Effect.never)))
-          yield* Deferred.await(isHeld)
-          yield* Fiber.interrupt(holder)
-          for (let tick = 0; tick < round % 5; tick++) yield* Effect.yieldNow()
-          yield* within(add(db, round), 2_000, "the turn")
-        }
-      }))
-      assert.strictEqual((yield* ids(db)).length, 20)
-    })
-  },
-  {
-    law: "T6",
     title: "a fiber of a transaction that is interrupted while it waits for its turn loses nobody's turn",
     needs: ["interruption"],
     run: (bench) => Effect.gen(function*() {
