@@ -57,7 +57,7 @@ describe.skipIf(isMissing)("Postgres, LISTEN and NOTIFY", () => {
       assert.deepStrictEqual([a.heard, again.heard, b.heard], [["1", "2"], ["1"], ["3"]])
       yield* Fiber.interrupt(a.fiber)
       yield* Fiber.interrupt(b.fiber)
-      yield* Effect.timeout(Effect.repeat(db<number>`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`.scalar, { until: (n) => n === 0 }), 5_000)
+      yield* Effect.timeout(Effect.repeat(db<number>`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`.scalar, { until: (n) => n === 0 }), 5_000)
       assert.strictEqual((yield* db.pool.stats).opened, 1)
       // And opened anew for the next.
       const next = yield* hearing(db, "a", Postgres.listen(db, "a"))

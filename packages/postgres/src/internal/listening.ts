@@ -66,12 +66,11 @@ export class Listening {
       if (known === undefined) this.channels.set(channel, new Set([subscriber]))
       else known.add(subscriber)
     }
-    if (this.wire === undefined) {
-      // Those who wait for a new session get it now, and this one is not told of it.
-      return Effect.zipRight(this.connect([...this.channels.keys(), ...(known === undefined ? [channel] : [])]), Effect.sync(join))
-    }
-    if (known !== undefined) return Effect.sync(join)
+    // Before LISTEN is sent: a notification may arrive in one packet with its answer.
     join()
+    // Those who wait for a new session get it now, and this one is not told of it.
+    if (this.wire === undefined) return this.connect(subscriber)
+    if (known !== undefined) return Effect.void
     return Effect.asVoid(this.wire.text(`LISTEN ${quoted(channel)}`, "listen"))
   }
 
@@ -94,16 +93,16 @@ export class Listening {
 
   // ---- the session ----
 
-  private connect(channels: ReadonlyArray<string>): Effect.Effect<void, SqlError.SqlError> {
+  private connect(newcomer?: Subscriber): Effect.Effect<void, SqlError.SqlError> {
     const attempts = this.settings.places.map((place) => {
       const settings = at(this.settings, place, undefined)
       return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(restore(Session.open(settings)), (wire) => {
           // Before LISTEN: what comes right behind its answer is heard.
           wire.notified = (channel, payload, processId) => this.tell(channel, { _tag: "Notification", channel, payload, processId })
-          return restore(wire.text(channels.map((channel) => `LISTEN ${quoted(channel)}`).join("; "), "listen")).pipe(
+          return restore(wire.text([...this.channels.keys()].map((channel) => `LISTEN ${quoted(channel)}`).join("; "), "listen")).pipe(
             Effect.onError(() => Effect.sync(() => wire.destroy())),
-            Effect.zipRight(Effect.suspend(() => this.begun(wire)))
+            Effect.zipRight(Effect.suspend(() => this.begun(wire, newcomer)))
           )
         }))
     })
@@ -111,7 +110,7 @@ export class Listening {
     return Effect.firstSuccessOf(attempts)
   }
 
-  private begun(wire: Wire): Effect.Effect<void, SqlError.SqlError> {
+  private begun(wire: Wire, newcomer: Subscriber | undefined): Effect.Effect<void, SqlError.SqlError> {
     if (wire.isClosed || this.isClosed) {
       wire.destroy()
       return SqlError.fail(closed())
@@ -125,7 +124,9 @@ export class Listening {
       beat.unsafeInterruptAsFork(beat.id())
       this.lost(wire)
     }
-    for (const channel of this.channels.keys()) this.tell(channel, { _tag: "Reconnected" })
+    for (const subscribers of this.channels.values()) {
+      for (const subscriber of subscribers) if (subscriber !== newcomer) subscriber.mailbox.unsafeOffer({ _tag: "Reconnected" })
+    }
     return Effect.void
   }
 
@@ -150,7 +151,7 @@ export class Listening {
         this.turns.withPermits(1)(Effect.suspend(() =>
           this.isClosed || this.wire !== undefined || this.channels.size === 0
             ? Effect.succeed(true)
-            : Effect.match(this.connect([...this.channels.keys()]), { onSuccess: () => true, onFailure: () => false }))),
+            : Effect.match(this.connect(), { onSuccess: () => true, onFailure: () => false }))),
         (isOver) => isOver ? Effect.void : this.restore(Math.min(pause * 2, longest))
       ))
   }
