@@ -231,8 +231,7 @@ onServers("Mysql", (on, { name, url }) => {
 
   describe("cancelling", () => {
     it.live("S5 five hundred interrupts at random moments hit no innocent statement, and the server runs nothing afterwards", () =>
-      // What a busy machine reads of a stream before its KILL arrives is no reason to replace a connection here.
-      on({ pool: { max: 6 }, discardLimit: 2 ** 30 }, (db) => Effect.gen(function*() {
+      on({ pool: { max: 6 } }, (db) => Effect.gen(function*() {
         const innocent = yield* Effect.fork(Effect.forEach([1, 2], () =>
           Effect.repeatN(Effect.flatMap(db`SELECT COUNT(*) AS n FROM ${from(db, 20_000)} WHERE seq % 7 = ${3}`.scalar, (n) =>
             n === 2857 ? Effect.void : Effect.fail(`wrong: ${String(n)}`)), 700), { concurrency: 2, discard: true }))
@@ -267,8 +266,7 @@ onServers("Mysql", (on, { name, url }) => {
       })))
 
     it.live("S2 a stream that is left is ended on the server, and its connection serves the next one", () =>
-      // How much is read before the KILL arrives is the machine's; what is beyond discardLimit is tested in `endings`.
-      on({ pool: { max: 1 }, discardLimit: 2 ** 30 }, (db) => Effect.gen(function*() {
+      on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
         const rows = db<{ seq: number }>`SELECT seq, REPEAT('x', 1000) AS pad FROM ${from(db, 10_000_000)}`.stream
         assert.strictEqual(yield* Stream.runCount(Stream.take(Stream.tap(rows, () => Effect.sleep(1)), 20)), 20)
         assert.strictEqual(yield* running(db), 0)

@@ -34,10 +34,21 @@ const stopped = (wire: Wire, control: Control): Effect.Effect<void, SqlError.Sql
     if (isDone(wire)) return
     // A KILL that arrives before its statement stops nothing: it is sent again until the victim has answered.
     for (let wait = 10; !isDone(wire); wait = Math.min(wait * 2, 320)) {
-      yield* control.kill(wire.id, "statement")
+      yield* unread(wire, control.kill(wire.id, "statement"))
       yield* wire.idleWithin(wait)
     }
     yield* absorb(wire)
+  })
+
+/**
+ * Reads nothing of the victim's while a KILL is on its way: on busy cores that takes longer than the server needs to send
+ * more than any discardLimit. A full socket keeps no KILL away.
+ */
+const unread = <A, E>(wire: Wire, kill: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const { stream } = wire.raw
+    stream.pause()
+    return Effect.ensuring(kill, Effect.sync(() => stream.resume()))
   })
 
 /** Gives the connection up when more than this is read before the answer is complete. */
