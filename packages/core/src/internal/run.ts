@@ -16,6 +16,7 @@ import * as SqlError from "../SqlError.js"
 import { type Client, poolOf, scopeFor, writing } from "./client.js"
 import { exitOf, mapNow, mustSettle } from "./held.js"
 import { applied } from "./pool/applied.js"
+import { bounded } from "./pool/bounded.js"
 import type { Lending } from "./pool/Lending.js"
 import type { Entry } from "./pool/State.js"
 import type { Replicas } from "./replicas.js"
@@ -202,16 +203,13 @@ const withTimeout = <A, R>(
   prepared: Prepared,
   timeout: number | undefined
 ): Effect.Effect<A, SqlError.SqlError, R> =>
-  timeout === undefined || Exit.isExit(effect) ? effect : Effect.timeoutFail(Effect.interruptible(effect), {
-    duration: timeout,
-    onTimeout: () =>
-      SqlError.make(
-        new Reason.StatementTimeoutError({
-          message: `the statement ran longer than ${timeout} ms, the ${prepared.timeout === "statement" ? "statement's own timeout" : "database's statementTimeout"}; it was cancelled`,
-          statement: prepared.query.sql,
-          operation: "execute",
-          timeout: prepared.timeout,
-          outcome: prepared.query.readOnly ? "not-applied" : "unknown"
-        })
-      )
-  })
+  bounded(effect, timeout, () =>
+    SqlError.make(
+      new Reason.StatementTimeoutError({
+        message: `the statement ran longer than ${timeout} ms, the ${prepared.timeout === "statement" ? "statement's own timeout" : "database's statementTimeout"}; it was cancelled`,
+        statement: prepared.query.sql,
+        operation: "execute",
+        timeout: prepared.timeout,
+        outcome: prepared.query.readOnly ? "not-applied" : "unknown"
+      })
+    ))

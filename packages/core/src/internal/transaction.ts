@@ -20,6 +20,7 @@ import type { Options, Transaction } from "../Transaction.js"
 import { type Client, provideScope, scopeFor, writing } from "./client.js"
 import { Held, mapNow } from "./held.js"
 import { millis } from "../Options.js"
+import { bounded } from "./pool/bounded.js"
 import { Scope } from "./scope.js"
 import { adapter } from "./stock.js"
 
@@ -198,19 +199,14 @@ const stateProblem = (scope: Scope): Effect.Effect<never, SqlError.SqlError> | u
   )
 
 const within = <A, E, R>(self: Effect.Effect<A, E, R>, timeout: number): Effect.Effect<A, E | SqlError.SqlError, R> =>
-  Number.isFinite(timeout)
-    ? Effect.timeoutFail(Effect.interruptible(self), {
-      duration: timeout,
-      onTimeout: () =>
-        SqlError.make(
-          new Reason.StatementTimeoutError({
-            message: `the transaction took longer than ${timeout} ms, its own timeout; it was rolled back`,
-            timeout: "statement",
-            outcome: "not-applied"
-          })
-        )
-    })
-    : self
+  bounded<A, E | SqlError.SqlError, R>(self, timeout, () =>
+    SqlError.make(
+      new Reason.StatementTimeoutError({
+        message: `the transaction took longer than ${timeout} ms, its own timeout; it was rolled back`,
+        timeout: "statement",
+        outcome: "not-applied"
+      })
+    ))
 
 // Law T3: what the dialect lacks is refused, never left out in silence.
 const check = (dialect: Dialect, options: Options, scope: Scope | undefined): Reason.Reason | undefined => {

@@ -18,6 +18,7 @@ import type { Connection } from "../../Connection.js"
 import type { Options, Role, TargetSessionAttrs } from "../../Hosts.js"
 import * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
+import { bounded } from "../pool/bounded.js"
 import type { Hosts, Known } from "./Known.js"
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -124,9 +125,9 @@ export class Seeking<C extends Connection, E> {
 
   private wait(restore: Restore, host: Known<E>, probe: Deferred.Deferred<void>, limit: number): Effect.Effect<Visit<C>> {
     const start = this.now
-    const answer = Effect.interruptible(Deferred.await(probe))
-    return Effect.flatMap(restore(Number.isFinite(limit) ? Effect.timeoutOption(answer, Math.max(1, limit)) : Effect.asSome(answer)), (answered) => {
-      if (answered._tag === "None") return Effect.succeed<Visit<C>>({ _tag: "failed", error: late(limit) })
+    const answered = Effect.either(bounded<void, SqlError.SqlError>(Deferred.await(probe), Math.max(1, limit), () => late(limit)))
+    return Effect.flatMap(restore(answered), (answered) => {
+      if (answered._tag === "Left") return Effect.succeed<Visit<C>>({ _tag: "failed", error: answered.left })
       if (host.isCooling(this.now) && !this.hosts.answers(host)) {
         if (host.verdict === "misfit") return Effect.succeed<Visit<C>>({ _tag: "misfit", connection: undefined })
         if (host.failure !== undefined) return Effect.succeed<Visit<C>>({ _tag: "failed", error: host.failure })
@@ -147,6 +148,7 @@ export class Seeking<C extends Connection, E> {
       Effect.uninterruptibleMask((inner) => Effect.tap(inner(this.options.connect(host.endpoint, this.demoted(host, epoch), held)), (connection) => Effect.sync(() => held(connection)))),
       (connection) => this.hosts.target === "any" ? Effect.succeed([connection, either] as const) : Effect.map(this.options.role(connection), (role) => [connection, role] as const)
     )
+    // No `bounded`: a host that is given up is waited for, and a connection that it brings in its last step is closed.
     const timed = Number.isFinite(limit)
       ? Effect.timeoutFail(Effect.interruptible(asked), { duration: Math.max(1, limit), onTimeout: () => late(limit) })
       : asked

@@ -3,8 +3,8 @@
  * being lent, or the end of a pool.
  *
  * `Effect.timeout` runs its effect in a child, and an interruption reaches the children of a fiber even where the fiber
- * itself is masked (tried: streams that were interrupted while they closed lost their connections). Called by `Held` and by the
- * pool.
+ * itself is masked (tried: streams that were interrupted while they closed lost their connections; statements with a timeout
+ * stopped inside of a mask). Called by the pool, by `Held`, by statements and transactions with a timeout, and by `Hosts`.
  *
  * @internal
  */
@@ -15,13 +15,13 @@ import * as Fiber from "effect/Fiber"
 
 /**
  * The effect's own answer, or that of `late` after so many milliseconds; the effect is interrupted then. It is interrupted
- * with who waits for it where that one can be.
+ * with who waits for it where that one can be. What it sets in FiberRefs is kept, as of a child that is joined.
  */
-export const bounded = <A, E>(
-  effect: Effect.Effect<A, E>,
+export const bounded = <A, E, R = never>(
+  effect: Effect.Effect<A, E, R>,
   milliseconds: number | undefined,
   late: () => E
-): Effect.Effect<A, E> =>
+): Effect.Effect<A, E, R> =>
   milliseconds === undefined || !Number.isFinite(milliseconds) || Exit.isExit(effect) ? effect : Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const answer = yield* Deferred.make<A, E>()
@@ -31,5 +31,5 @@ export const bounded = <A, E>(
         Effect.zipRight(Deferred.failSync(answer, late), Fiber.interruptFork(work))
       ))
       return yield* Effect.onExit(restore(Deferred.await(answer)), (exit) =>
-        Effect.zipRight(Fiber.interruptFork(timer), Exit.isInterrupted(exit) ? Fiber.interrupt(work) : Effect.void))
+        Effect.zipRight(Fiber.interruptFork(timer), Exit.isInterrupted(exit) ? Fiber.interrupt(work) : Fiber.inheritAll(work)))
     }))

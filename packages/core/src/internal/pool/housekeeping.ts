@@ -8,7 +8,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { Connection } from "../../Connection.js"
+import { bounded } from "./bounded.js"
 import type { Lending } from "./Lending.js"
+
+const late = "late" as const
 
 /** The longest sleep between two rounds, as HikariCP's housekeeping period. */
 const period = 30_000
@@ -35,7 +38,7 @@ const keepAlive = <C extends Connection>(lending: Lending<C>, now: number): Effe
     lending.state.quiet(now, lending.settings.keepAlive),
     (entry) => {
       const { idleSince } = entry
-      return Effect.matchCause(Effect.timeout(entry.connection.ping, lending.settings.cancelTimeout), {
+      return Effect.matchCause(bounded<void, unknown>(entry.connection.ping, lending.settings.cancelTimeout, () => late), {
         onSuccess: () => {
           lending.release(entry)
           // A ping is no use: `idleTimeout` goes on counting.
