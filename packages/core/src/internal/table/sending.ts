@@ -9,7 +9,7 @@ import type { Database } from "../../Database.js"
 import type { Dialect, Tables } from "../../Dialect.js"
 import * as Reason from "../../Reason.js"
 import * as Sql from "../../Sql.js"
-import type { Client } from "../client.js"
+import { type Client, tag } from "../client.js"
 import { literal } from "../codec.js"
 import { problem } from "../expression.js"
 import { type OwnOptions, StatementImpl } from "../statement.js"
@@ -17,11 +17,37 @@ import type { Model } from "./model.js"
 
 type Segments = ReadonlyArray<Stock.Segment>
 
-/** The client of a database: its statements carry it. */
+/** The client of a database: its statements carry it. A database of another copy of this package has one that sends nothing. */
 export const clientOf = (db: Database): Client => {
   const statement: unknown = db``
-  if (statement instanceof StatementImpl) return statement.client
-  throw new Error("this database is not one of this version of @sluice/core")
+  return statement instanceof StatementImpl ? statement.client : foreignClient(db)
+}
+
+const foreign = new WeakSet<Dialect>()
+
+// Every statement of a table asks for the dialect's tables first, and fails where there are none.
+const foreignClient = ({ dialect: theirs }: Database): Client => {
+  const dialect: Dialect = { ...theirs, tables: undefined, capabilities: { ...theirs.capabilities, returning: true } }
+  foreign.add(dialect)
+  return {
+    dialect,
+    get pools(): never {
+      throw new Error("unreachable: no statement of this client compiles")
+    },
+    replicas: undefined,
+    raw: () => undefined,
+    withTransaction: {},
+    settings: { integers: undefined, duplicates: "last", fetchSize: 1, statementTimeout: undefined, turnTimeout: 0 },
+    transformName: undefined,
+    transformRows: undefined,
+    attributes: [],
+    measured: false,
+    shapes: new WeakMap(),
+    classifications: new Map(),
+    stock: () => Sql.helpers,
+    tag: tag(),
+    adapters: new WeakMap()
+  }
 }
 
 /** A statement of segments, made when it is first asked for, whose rows come as arrays. */
@@ -35,9 +61,11 @@ export const statement = (client: Client, make: () => Segments, options: OwnOpti
   return new StatementImpl<unknown>(client, source, { rowMode: "array", ...options }, undefined)
 }
 
-/** A dialect that has no tables yet, as a reason. */
-export const lacking = (dialect: Dialect): Reason.UnsupportedError =>
-  new Reason.UnsupportedError({ message: `${dialect.name} has no Table yet`, capability: "tables" })
+/** Why a dialect has no tables, as a reason: it has none yet, or its database knows nothing of this Table. */
+export const lacking = (dialect: Dialect): Reason.UnsupportedError | Reason.ConfigError =>
+  foreign.has(dialect)
+    ? new Reason.ConfigError({ message: "this database was made by another copy of @sluice/core than this Table: install one copy only", field: "db" })
+    : new Reason.UnsupportedError({ message: `${dialect.name} has no Table yet`, capability: "tables" })
 
 /** What stands before every statement of a table: what is wrong with its definition, or with its dialect. */
 export const guard = ({ problem: wrong }: Model): Stock.Segment =>
