@@ -388,3 +388,13 @@ export const layerAs = <I, S, D extends S, E>(
   tag: Context.Tag<I, S>,
   make: Effect.Effect<D, E, Scope.Scope | Reactivity.Reactivity>
 ): Layer.Layer<I, E> => Layer.scoped(tag, make).pipe(Layer.provide(Reactivity.layer))
+
+/**
+ * A dialect's `layerAs`, of its `make`: the tag may be of any service that a database is.
+ *
+ * @internal
+ */
+export const layerAsOf = <C, E>(make: (config: C) => Effect.Effect<Database, E, Scope.Scope | Reactivity.Reactivity>) =>
+<I, S extends StockClient.SqlClient>(tag: Context.Tag<I, S>, config: Database extends S ? C : never): Layer.Layer<I, E> =>
+  // The conditional type lets no other S through, and TypeScript cannot see through it.
+  layerAs(tag, Effect.map(make(config), (database) => database as Database & S))

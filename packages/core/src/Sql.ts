@@ -179,7 +179,7 @@ class Compiler {
       case "RecordUpdateHelper":
         return this.updateValues(part)
       case "Custom":
-        if (isByDialect(part)) return Either.match(part.i0(this.dialect), { onLeft: (problem) => problem, onRight: (parts) => this.append(parts) })
+        if (part instanceof ByDialect) return Either.match(part.choice(this.dialect), { onLeft: (problem) => problem, onRight: (parts) => this.append(parts) })
         return new Reason.UnsupportedError({
           message: `${this.dialect.name} does not know the segment ${part.kind}`,
           capability: `custom segment ${part.kind}`
@@ -269,8 +269,6 @@ class Compiler {
   }
 }
 
-const byDialectKind = "@sluice/core/byDialect"
-
 /** What a part is for a dialect, or why that dialect has none. */
 type Choice = (dialect: Dialect) => Either.Either<ReadonlyArray<Stock.Segment>, Reason.Reason>
 
@@ -280,10 +278,17 @@ type Choice = (dialect: Dialect) => Either.Either<ReadonlyArray<Stock.Segment>, 
  *
  * @internal
  */
-export const byDialect = (choice: Choice): Stock.Segment => {
-  const part: Stock.Custom<typeof byDialectKind, Choice> = { _tag: "Custom", kind: byDialectKind, i0: choice, i1: undefined, i2: undefined }
-  // The stock union leaves the types of a custom segment's fields to its driver.
-  return part as unknown as Stock.Segment
+export const byDialect = (choice: Choice): Stock.Segment => new ByDialect(choice)
+
+// A field of its own: the stock union says of a custom segment's fields that they are void.
+class ByDialect implements Stock.Custom {
+  readonly _tag = "Custom"
+  readonly kind = "@sluice/core/byDialect"
+  readonly i0 = undefined
+  readonly i1 = undefined
+  readonly i2 = undefined
+
+  constructor(readonly choice: Choice) {}
 }
 
 /**
@@ -292,11 +297,9 @@ export const byDialect = (choice: Choice): Stock.Segment => {
  * @internal
  */
 export const chosen = (part: Stock.Segment, dialect: Dialect): Either.Either<ReadonlyArray<Stock.Segment>, Reason.Reason> =>
-  isByDialect(part)
-    ? Either.flatMap(part.i0(dialect), (parts) => Either.map(Either.all(parts.map((inner) => chosen(inner, dialect))), (all) => all.flat()))
+  part instanceof ByDialect
+    ? Either.flatMap(part.choice(dialect), (parts) => Either.map(Either.all(parts.map((inner) => chosen(inner, dialect))), (all) => all.flat()))
     : Either.right([part])
-
-const isByDialect = (part: object): part is Stock.Custom<typeof byDialectKind, Choice> => "kind" in part && part.kind === byDialectKind
 
 // Law Q3: the columns are the keys of all rows, not those of the first.
 const columnsOf = (rows: ReadonlyArray<Record<string, unknown>>): ReadonlyArray<string> => [

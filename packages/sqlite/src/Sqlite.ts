@@ -162,12 +162,10 @@ export const layerConfig = (
  * @category layers
  * @since 0.1.0
  */
-export const layerAs = <I, S extends SqlClient.SqlClient>(
+export const layerAs: <I, S extends SqlClient.SqlClient>(
   tag: Context.Tag<I, S>,
   config: Database.Database extends S ? Config : never
-): Layer.Layer<I, SqlError.SqlError> =>
-  // The conditional type lets no other S through, and TypeScript cannot see through it.
-  Database.layerAs(tag as unknown as Context.Tag<I, Database.Database>, make(config))
+) => Layer.Layer<I, SqlError.SqlError> = Database.layerAsOf(make)
 
 /**
  * Copies the database into a file, as it is while others write. UnsupportedError where the database is not SQLite.

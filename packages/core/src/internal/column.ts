@@ -48,7 +48,7 @@ const fresh: Omit<Settings, "type"> = {
 /** A column; the types are in its constructor's signature. */
 export const make = (type: ColumnType, settings: Partial<Settings> = {}): Column<never, never, never, never> =>
   // What the verbs do to the types is their interface's; here they change a record.
-  new ColumnImpl({ ...fresh, type, ...settings }) as unknown as Column<never, never, never, never>
+  new ColumnImpl({ ...fresh, type, ...settings }) as Column<never, never, never, never>
 
 export const settingsOf = (column: { readonly [TypeId]: { readonly settings: Settings } }): Settings => column[TypeId].settings
 

@@ -34,7 +34,7 @@ export const constructor = (client: Client, scope: Scope | undefined): Construct
     onDialectOrElse: (options: Record<string, (() => unknown) | undefined>) => (options[name] ?? options["orElse"])?.()
   }
   // Overloads cannot be proven of one implementation.
-  return Object.assign(sql, verbs) as unknown as Constructor
+  return Object.assign(sql, verbs) as Constructor
 }
 
 type Params = ReadonlyArray<unknown> | Readonly<Record<string, unknown>> | undefined

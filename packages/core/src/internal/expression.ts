@@ -23,9 +23,9 @@ export interface Carried<out A> {
 }
 
 /** A column as a query names it. */
-export interface Named {
+export interface Named<out T extends string = string> {
   /** The table's own name or alias, for the type; its name in the SQL is `qualifier`. */
-  readonly table: string
+  readonly table: T
   readonly qualifier: ReadonlyArray<Stock.Segment>
   readonly name: Stock.Segment
   /** For messages: `users.name`. */
@@ -52,7 +52,8 @@ export const nameOf = (name: string, exact: boolean): Stock.Segment =>
 const identifier = (value: string): Stock.Segment => Sql.helpers(value) as Stock.Segment
 
 /** A column in a query. */
-export const reference = <A, Nullable extends boolean, T extends string>(named: Named): Reference<A, Nullable, T> => new ReferenceImpl(named) as unknown as Reference<A, Nullable, T>
+export const reference = <A, Nullable extends boolean, T extends string>(named: Named<T>): Reference<A, Nullable, T> =>
+  new ReferenceImpl<Nullable extends true ? A | null : A, T>(named)
 
 /** The table and the column that a reference is of. */
 export const sourceOf = (self: Expression<unknown>): Named["source"] | undefined => self instanceof ReferenceImpl ? self.named.source : undefined
@@ -60,10 +61,10 @@ export const sourceOf = (self: Expression<unknown>): Named["source"] | undefined
 /** The name of a reference's table in its query. */
 export const tableOf = (self: Expression<unknown>): string | undefined => self instanceof ReferenceImpl ? self.named.table : undefined
 
-class ReferenceImpl {
+class ReferenceImpl<out V, out T extends string> {
   readonly segments: ReadonlyArray<Stock.Segment>
 
-  constructor(readonly named: Named) {
+  constructor(readonly named: Named<T>) {
     this.segments = named.qualifier.length === 0 ? [named.name] : [...named.qualifier, literal("."), named.name]
   }
 
@@ -71,11 +72,11 @@ class ReferenceImpl {
     return identity
   }
 
-  get [TypeId](): Carried<unknown> {
+  get [TypeId](): Carried<V> {
     return this.named
   }
 
-  get table(): string {
+  get table(): T {
     return this.named.table
   }
 
