@@ -242,6 +242,12 @@ export interface Connection {
    * Core calls it in a transaction.
    */
   readonly executeMany: (query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<ReadonlyArray<number>, SqlError>
+  /**
+   * Several statements, in order, in as few round trips as there may be: `answered` gets the result of each. After the
+   * first failure nothing later takes effect; the one that failed is the one that `answered` waits for. Outside of a
+   * transaction each is by itself. A connection without it gets them one by one.
+   */
+  readonly executeAll?: (queries: ReadonlyArray<Query>, answered: (result: Result) => void) => Effect.Effect<void, SqlError>
   /** The columns of a statement without running it. */
   readonly describe: (query: Query) => Effect.Effect<ReadonlyArray<Column>, SqlError>
   /** Begins a transaction. */

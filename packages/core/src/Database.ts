@@ -14,6 +14,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { BeginOptions, Column, Connection, Result } from "./Connection.js"
@@ -97,6 +98,13 @@ export interface Database extends Constructor {
   readonly transaction: Transaction.Run
   /** The transaction that the fiber is in; TransactionStateError where it is in none. */
   readonly currentTransaction: Effect.Effect<Transaction.Transaction, SqlError.SqlError>
+  /** The same where there may be none. One transaction or savepoint is one value. */
+  readonly transactionOption: Effect.Effect<Option.Option<Transaction.Transaction>>
+  /**
+   * Runs an effect before the COMMIT of the transaction that the fiber is in, or the RELEASE of its savepoint; its failure
+   * is the transaction's. TransactionStateError where it is in none.
+   */
+  readonly beforeCommit: (effect: Effect.Effect<void, SqlError.SqlError>) => Effect.Effect<void, SqlError.SqlError>
   /** Runs an effect after the outermost COMMIT; at once where the fiber is in no transaction. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /** One connection until the scope closes, with BEGIN and COMMIT in your own hands. */
@@ -111,12 +119,13 @@ export interface Database extends Constructor {
     rows: ReadonlyArray<ReadonlyArray<unknown>> | ReadonlyArray<Readonly<Record<string, unknown>>>
   ) => Effect.Effect<Run, SqlError.SqlError>
   /**
-   * Several statements, a result each, in one transaction unless `atomic: false`. No statement sends nothing. After a
-   * failure nothing later is sent.
+   * Several statements, a result each, in one transaction unless `atomic: false`, and in as few round trips as the
+   * connection allows. After a failure nothing later takes effect; `onResult` was told the results before it. The limits of
+   * time of the statements are one for all, their sum.
    */
   readonly batch: (
     statements: ReadonlyArray<Statement<unknown>>,
-    options?: { readonly atomic?: boolean | undefined }
+    options?: { readonly atomic?: boolean | undefined; readonly onResult?: ((result: Result, index: number) => void) | undefined }
   ) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
   /**
    * A script's statements one after the other on one connection, a result each. It stops at the first failure, whose

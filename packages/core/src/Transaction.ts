@@ -73,6 +73,11 @@ export interface Transaction {
   readonly commit: Effect.Effect<void, SqlError>
   /** Rolls back now: ROLLBACK, or ROLLBACK TO the savepoint. */
   readonly rollback: Effect.Effect<void, SqlError>
+  /**
+   * Runs an effect before this COMMIT, or before the RELEASE of this savepoint, in the order of registration; its failure
+   * is the transaction's.
+   */
+  readonly beforeCommit: (effect: Effect.Effect<void, SqlError>) => Effect.Effect<void>
   /** Runs an effect after the outermost COMMIT, and not at all if it or this savepoint is rolled back. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
 }

@@ -9,6 +9,7 @@
 import type * as Reactivity from "@effect/experimental/Reactivity"
 import * as StockClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Connection } from "../Connection.js"
 import type { Database, ReplicaOptions } from "../Database.js"
 import * as Doctor from "../Doctor.js"
@@ -33,6 +34,10 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
   const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
     (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
   const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
+  const currentTransaction = Effect.flatMap(scope, (scope) =>
+    scope === undefined || scope.kind === "session"
+      ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
+      : Effect.succeed(view(scope)))
   const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
     [StockClient.TypeId]: StockClient.TypeId,
     dialect: client.dialect,
@@ -42,10 +47,9 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
     reactive: reactivity.stream,
     reactiveMailbox: reactivity.query,
     transaction: run,
-    currentTransaction: Effect.flatMap(scope, (scope) =>
-      scope === undefined || scope.kind === "session"
-        ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
-        : Effect.succeed(view(scope))),
+    currentTransaction,
+    transactionOption: Effect.map(scope, (scope) => scope === undefined || scope.kind === "session" ? Option.none() : Option.some(view(scope))),
+    beforeCommit: (effect: Effect.Effect<void, SqlError.SqlError>) => Effect.flatMap(currentTransaction, (transaction) => transaction.beforeCommit(effect)),
     afterCommit: (effect: Effect.Effect<void>) =>
       Effect.flatMap(scope, (scope) => scope === undefined || scope.kind === "session" ? effect : view(scope).afterCommit(effect)),
     session: Session.make(client),

@@ -15,6 +15,8 @@ export type Kind = "session" | "transaction" | "savepoint"
 
 export class Scope {
   status: "open" | "committed" | "rolled back" | "closed" = "open"
+  /** What runs before COMMIT, or RELEASE, in the order of its registration. */
+  readonly beforeCommit: Array<Effect.Effect<void, SqlError.SqlError>> = []
   /** What runs after the outermost COMMIT, in the order of its registration. */
   readonly afterCommit: Array<Effect.Effect<void>> = []
 

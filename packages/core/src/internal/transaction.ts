@@ -108,9 +108,21 @@ const nested = <A, E, R>(client: Client, parent: Scope, self: Effect.Effect<A, E
     })
   )
 
-const provided = <A, E, R>(client: Client, scope: Scope, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const provided = <A, E, R>(client: Client, scope: Scope, self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
   Effect.withFiberRuntime((fiber) =>
-    Effect.locally(self, FiberRef.currentContext, provideScope(client, fiber.currentContext, scope, adapter(client, scope))))
+    Effect.locally(
+      Effect.zipLeft(self, readied(scope)),
+      FiberRef.currentContext,
+      provideScope(client, fiber.currentContext, scope, adapter(client, scope))
+    ))
+
+// What was registered to run before COMMIT is a part of the body: it can be interrupted, and its failure rolls back. What
+// runs there may register more.
+const readied = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.suspend(() => {
+    const first = scope.status === "open" ? scope.beforeCommit.shift() : undefined
+    return first === undefined ? Effect.void : Effect.zipRight(first, readied(scope))
+  })
 
 // What a scope does at its end. One that was committed or rolled back early does nothing.
 const ended = <A, E>(scope: Scope, exit: Exit.Exit<A, E>): Effect.Effect<A, E | SqlError.SqlError> => {
@@ -183,11 +195,22 @@ const abort = (scope: Scope): Effect.Effect<void, SqlError.SqlError> => {
   )
 }
 
-/** The user's view of a scope. */
-export const view = (scope: Scope): Transaction => ({
+/** The user's view of a scope: one for each. */
+export const view = (scope: Scope): Transaction => {
+  const known = views.get(scope) ?? viewOf(scope)
+  views.set(scope, known)
+  return known
+}
+
+const views = new WeakMap<Scope, Transaction>()
+
+const viewOf = (scope: Scope): Transaction => ({
   depth: scope.depth,
-  commit: Effect.suspend(() => stateProblem(scope) ?? commit(scope)),
+  commit: Effect.suspend(() => stateProblem(scope) ?? Effect.zipRight(readied(scope), commit(scope))),
   rollback: Effect.suspend(() => stateProblem(scope) ?? rollback(scope)),
+  beforeCommit: (effect) => Effect.sync(() => {
+    scope.beforeCommit.push(effect)
+  }),
   afterCommit: (effect) => Effect.sync(() => {
     scope.afterCommit.push(effect)
   })

@@ -17,6 +17,7 @@ import * as SqlScript from "../SqlScript.js"
 import type { Run, Statement } from "../Statement.js"
 import { type Client, currentScope } from "./client.js"
 import * as Named from "./named.js"
+import { executeAll } from "./several.js"
 import { StatementImpl } from "./statement.js"
 import { transaction } from "./transaction.js"
 
@@ -60,10 +61,18 @@ export const executeMany = (client: Client) => (sql: string, rows: Rows | Record
 export const batch = (client: Client) =>
 (
   statements: ReadonlyArray<Statement<unknown>>,
-  options: { readonly atomic?: boolean | undefined } = {}
+  options: { readonly atomic?: boolean | undefined; readonly onResult?: ((result: Result, index: number) => void) | undefined } = {}
 ): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> => {
   if (statements.length === 0) return Effect.succeed([])
-  const all = Effect.forEach(statements, (statement) => statement.result)
+  const { onResult } = options
+  const all = Effect.suspend(() => {
+    const results: Array<Result> = []
+    const answered = (result: Result): void => {
+      results.push(result)
+      onResult?.(result, results.length - 1)
+    }
+    return Effect.as(executeAll(client, statements, answered), results)
+  })
   return options.atomic === false ? all : transaction(client, {}, undefined)(all)
 }
 

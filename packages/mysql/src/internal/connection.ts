@@ -22,6 +22,7 @@ import * as Decode from "./decode.js"
 import { capabilities, dialect } from "./dialect.js"
 import * as Driver from "./driver.js"
 import { type About, isFatal, toSqlError } from "./errors.js"
+import * as Joined from "./joined.js"
 import * as Many from "./many.js"
 import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
@@ -189,6 +190,10 @@ export class Mysql implements Connection.Connection {
     return Many.execute(this, query, rows)
   }
 
+  executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {
+    return Joined.execute(this, queries, answered)
+  }
+
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
     return Effect.async((resume) => {
       let columns: ReadonlyArray<Connection.Column> = []
@@ -207,7 +212,7 @@ export class Mysql implements Connection.Connection {
   write(
     text: Pick<Driver.Text, "sql" | "infileStreamFactory">,
     about: { readonly operation: string; readonly statement: string },
-    onHeader?: () => void
+    onHeader?: (header: unknown) => void
   ): Effect.Effect<ReadonlyArray<Driver.Header | undefined>, SqlError.SqlError> {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))

@@ -62,15 +62,15 @@ const ofRow = (error: SqlError.SqlError, row: number): SqlError.SqlError => SqlE
 const writes = /^\s*(?:UPDATE|DELETE|INSERT|REPLACE)\b/i
 
 /** A text with a semicolon in it might be two, and one whose comment has no end would swallow the next. */
-const isSeverable = (query: Connection.Query, backslashes: boolean): boolean =>
+export const isSeverable = (query: Connection.Query, backslashes: boolean): boolean =>
   !query.returnsRows && writes.test(query.sql) && !/;|\/\*/.test(bare(query.sql)) &&
   pieces(query.sql, backslashes) !== undefined
 
-const bare = (sql: string): string => sql.replace(/[;\s]+$/, "")
+export const bare = (sql: string): string => sql.replace(/[;\s]+$/, "")
 
 // A text of 10,000 statements took half as long again as ten of 1,000, and by 100 no longer than those.
-const statementsPerText = 500
-const bytesPerText = 262_144
+export const statementsPerText = 500
+export const bytesPerText = 262_144
 
 const severally = (connection: Mysql, query: Connection.Query, rows: Rows, first = 0): Counts =>
   Effect.suspend(() => {

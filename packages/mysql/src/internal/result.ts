@@ -100,7 +100,7 @@ export const unread = (unfit: Unfit, query: Connection.Query): SqlError.SqlError
 }
 
 // Core copies it, so that everything is a property of its own.
-const answer = (rows: ReadonlyArray<unknown>, fields: Fields | undefined, header: Header | undefined): Connection.Result => ({
+export const answer = (rows: ReadonlyArray<unknown>, fields: Fields | undefined, header: Header | undefined): Connection.Result => ({
   rows,
   // Not by a getter, which costs 1 µs to define: a prepared statement has described them before.
   columns: fields === undefined ? none : fields.columns,

@@ -132,7 +132,7 @@ export class Wire {
    * Runs a statement and gathers its whole answer. Without a reading its rows are the driver's lists. `onHeader` sees each
    * header that came before a failure, too.
    */
-  run(text: Text, prepared: boolean, done: Done, onHeader?: () => void): void {
+  run(text: Text, prepared: boolean, done: Done, onHeader?: (row: unknown) => void): void {
     const task: Task = { fail: (error) => answer(error) }
     const answer: Driver.Callback = (error, rows, fields) => {
       if (!this.finish(task)) return

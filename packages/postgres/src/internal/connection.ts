@@ -30,6 +30,7 @@ import { answer, unfit } from "./result.js"
 import { isDemoted, roleOf } from "./role.js"
 import { guard, Run } from "./run.js"
 import * as Session from "./session.js"
+import * as Several from "./several.js"
 import { endSession, settle } from "./settle.js"
 import { type Statement, Statements } from "./statements.js"
 import * as Transactions from "./transactions.js"
@@ -101,7 +102,8 @@ export class Postgres implements Connection.Connection {
     return Effect.map(this.execute(query), (result) => [result])
   }
 
-  private encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
+  /** The parameters of a query as they are sent, or why it is not. */
+  encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
     return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? this.kept(query) ?? encode(query.params, query.sql)
   }
 
@@ -133,6 +135,21 @@ export class Postgres implements Connection.Connection {
     const large = tooLarge(query.sql)
     if (large !== undefined) return resume(Exit.fail(large))
     wire.send(task)
+  }
+
+  /** Sends a query in a transaction without waiting for those before it. `parsed`: the statements that those have parsed. */
+  behind(query: Connection.Query, params: ReadonlyArray<Encoded>, parsed: Set<Statement>, done: (exit: Exit.Exit<Connection.Result, SqlError.SqlError>) => void): void {
+    const statement = this.statement(query)
+    const follows = parsed.has(statement)
+    if (statement.name !== "") parsed.add(statement)
+    const task = new Run(query, statement, this.settings.shapes, this.bigints(query), false, (run, error) => {
+      if (error === undefined) return done(resultOf(run))
+      if (isStale(error, statement)) this.outdated(error, statement)
+      done(Exit.fail(this.failure(error, query, "execute", true)))
+    }, follows)
+    this.statements.writeClosing()
+    task.write(params)
+    this.wire.send(task)
   }
 
   private outdated(error: DriverError, statement: Statement): void {
@@ -207,6 +224,10 @@ export class Postgres implements Connection.Connection {
   executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
     const refusal = Transactions.copying(query.sql) ?? Transactions.besideStream(this, query) ?? this.kept(query)
     return refusal === undefined ? Many.execute(this, query, rows) : Exit.fail(refusal)
+  }
+
+  executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {
+    return Several.execute(this, queries, answered)
   }
 
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {

@@ -36,7 +36,9 @@ export class Run extends Task {
     private readonly shapes: Shapes,
     private readonly bigints: boolean,
     readonly isGuarded: boolean,
-    private readonly done: Done
+    private readonly done: Done,
+    /** A task before this one, which is under way, has it parsed: its shape is known when that is answered. */
+    private readonly follows = false
   ) {
     super()
     this.skipped = isGuarded ? 1 : 0
@@ -47,7 +49,7 @@ export class Run extends Task {
   write(params: ReadonlyArray<Encoded>): void {
     const { name, sql, types } = this.statement
     if (this.isGuarded) messages.run(`SAVEPOINT ${guard}`)
-    if (!this.statement.isParsed) messages.parse(name, sql, types).describeStatement(name)
+    if (!this.statement.isParsed && !this.follows) messages.parse(name, sql, types).describeStatement(name)
     messages.bind("", name, params).execute("", 0)
     if (this.isGuarded) messages.run(`RELEASE ${guard}`)
     messages.sync()
@@ -69,6 +71,10 @@ export class Run extends Task {
   override parsed(): void {
     if (this.skipped > 0) this.skipped--
     else if (this.statement.name !== "") this.statement.isParsed = true
+  }
+
+  override bound(): void {
+    if (this.follows) this.shaped(this.statement.shape)
   }
 
   override row(bytes: Bytes, from: number): void {

@@ -25,6 +25,7 @@ export abstract class Task {
   fields(_bytes: Bytes, _from: number, _to: number): void {}
   described(_bytes: Bytes, _from: number): void {}
   parsed(): void {}
+  bound(): void {}
   completed(_tag: string): void {}
   suspended(): void {}
   /** Whether the data of a COPY is its own. */

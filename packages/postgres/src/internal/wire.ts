@@ -101,6 +101,13 @@ export class Wire {
     this.socket.write(messages.take())
   }
 
+  /** What is sent in between leaves together. */
+  gathered(use: () => void): void {
+    this.socket.cork()
+    use()
+    this.socket.uncork()
+  }
+
   /** Sends what stands in `messages` as more of the task that is under way: data of a COPY. */
   push(): void {
     if (this.isClosed) messages.clear()
@@ -151,6 +158,8 @@ export class Wire {
         return task.suspended()
       case Code.parseComplete:
         return task.parsed()
+      case Code.bindComplete:
+        return task.bound()
       case Code.parameters:
         return task.described(bytes, from)
       case Code.parameterStatus:

@@ -16,6 +16,8 @@ import type * as Scope from "effect/Scope"
 import * as BulkInsert from "./bulk.js"
 import * as Cursor from "./cursor.js"
 import { capabilities } from "./dialect.js"
+import { toSqlError } from "./errors.js"
+import { errorOf } from "./fault.js"
 import * as Inline from "./inline.js"
 import { Layouts } from "./layout.js"
 import type { Options, Settings } from "./options.js"
@@ -106,6 +108,26 @@ class Sqlite implements SqliteConnection {
     }
     if (encoded.length === 0) return Exit.succeed([])
     return this.transport.call("many", { sql: query.sql, rows: encoded, keep: query.prepare }, query.sql, (counts) => counts)
+  }
+
+  executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {
+    const statements: Array<Statement> = []
+    let refusal: SqlError.SqlError | undefined
+    for (const query of queries) {
+      const params = encode(query.params, query.sql)
+      if (params instanceof SqlError.SqlError) {
+        refusal = params
+        break
+      }
+      statements.push(this.statement(query, params))
+    }
+    // Those before it are run, as they would be one by one.
+    const sent = this.transport.call("executeAll", statements, undefined, ({ answers, fault }) => {
+      for (let i = 0; i < answers.length; i++) answered(this.result(answers[i]!, queries[i]!.rowMode))
+      return fault === undefined ? refusal : toSqlError(fault, "execute", queries[answers.length]?.sql, errorOf(fault))
+    })
+    const ended = (error: SqlError.SqlError | undefined) => error === undefined ? Exit.void : Exit.fail(error)
+    return Exit.isExit(sent) ? Exit.flatMap(sent as Exit.Exit<SqlError.SqlError | undefined, SqlError.SqlError>, ended) : Effect.flatMap(sent, ended)
   }
 
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {

@@ -51,6 +51,11 @@ export interface Verbs {
     readonly arg: { readonly sql: string; readonly rows: ReadonlyArray<Array<Value>>; readonly keep: boolean }
     readonly reply: ReadonlyArray<number>
   }
+  /** Stops at the first failure, which comes beside the answers before it. */
+  readonly executeAll: {
+    readonly arg: ReadonlyArray<Statement>
+    readonly reply: { readonly answers: ReadonlyArray<Executed>; readonly fault: Fault | undefined }
+  }
   readonly open: {
     readonly arg: Statement & { readonly cursor: number; readonly size: number }
     readonly reply: Chunk & { readonly shape: Shape | undefined }

@@ -7,9 +7,9 @@
  * @since 0.1.0
  */
 import { existsSync, rmSync } from "node:fs"
-import { Refusal } from "./fault.js"
+import { faultOf, Refusal } from "./fault.js"
 import type { Handle } from "./handle.js"
-import type { Verb, Verbs } from "./protocol.js"
+import type { Executed, Verb, Verbs } from "./protocol.js"
 import type { Value } from "./values.js"
 
 type Table = {
@@ -42,6 +42,18 @@ const table: Table = {
         return handle.runRaw(prepared, row).changes
       })
     }),
+  executeAll: (handle, statements) => {
+    const answers: Array<Executed> = []
+    for (const statement of statements) {
+      try {
+        handle.check()
+        answers.push(handle.execute(statement))
+      } catch (error) {
+        return { answers, fault: faultOf(error, handle.phase) }
+      }
+    }
+    return { answers, fault: undefined }
+  },
   open: (handle, statement) => {
     const cursor = handle.openCursor(statement)
     if (cursor === undefined) {

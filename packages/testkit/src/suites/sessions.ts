@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Case } from "../Case.js"
 import { accounted, add, failure, fails, ids, misuse } from "../internal/asking.js"
@@ -114,6 +115,28 @@ export const sessions: ReadonlyArray<Case> = [
       yield* misuse(session.savepoint("a"), "ClosedError")
       yield* misuse(session.ping, "ClosedError")
       yield* misuse(session.transaction(Effect.void), "ClosedError")
+    })
+  },
+  {
+    law: "V4",
+    title: "what is registered to run before COMMIT runs in its transaction, and its failure rolls back",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* misuse(db.beforeCommit(Effect.void), "TransactionStateError")
+      assert.isTrue(Option.isNone(yield* db.transactionOption))
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db.beforeCommit(Effect.zipRight(add(db, 2), db.beforeCommit(add(db, 3))))
+        yield* add(db, 1)
+        assert.isTrue(Option.contains(yield* db.transactionOption, yield* db.currentTransaction))
+      }))
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3])
+      yield* fails(db.transaction(Effect.zipRight(add(db, 4), db.beforeCommit(add(db, 1)))), "UniqueViolation")
+      yield* Effect.ignore(db.transaction(Effect.zipRight(db.beforeCommit(add(db, 5)), Effect.fail("no"))))
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db.beforeCommit(add(db, 6))
+        yield* (yield* db.currentTransaction).commit
+      }))
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3, 6])
     })
   },
   {

@@ -135,7 +135,36 @@ export const verbs: ReadonlyArray<Case> = [
   },
   {
     law: "V2",
-    title: "batch answers with a result each, and is atomic unless it is told otherwise",
+    title: "batch sends many different statements, tells each result in order, and which one failed",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      // Texts with values, one text again and again, strings and comments that would swallow what follows, and queries.
+      const statements = Array.from({ length: 700 }, (_, n) =>
+        n % 7 === 0
+          ? db.unsafe<{ id: number }>(`SELECT id FROM things WHERE id = ${n - 1} -- ; 'one`)
+          : n % 2 === 0
+          ? db.unsafe(`INSERT INTO things (id, name) VALUES (${n}, 'a;b''c${n}') -- last`)
+          : db`INSERT INTO things (id, name) VALUES (${n}, ${`it's; ${n}`})`)
+      const told: Array<number> = []
+      const results = yield* db.batch(statements, { onResult: (_, index) => told.push(index) })
+      assert.deepStrictEqual(told, statements.map((_, index) => index))
+      assert.deepStrictEqual(results.slice(0, 9).map((result) => result.rows.length === 0 ? result.rowsAffected : result.rows), [0, 1, 1, 1, 1, 1, 1, [{ id: 6 }], 1])
+      assert.strictEqual((yield* ids(db)).length, 600)
+      assert.strictEqual(yield* db<string>`SELECT name FROM things WHERE id = 8`.scalar, "a;b'c8")
+      for (const atomic of [true, false]) {
+        yield* db`DELETE FROM things WHERE id > 500`
+        told.length = 0
+        const duplicate = [901, 902, 1, 903].map((id) => db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`)
+        const reason = yield* fails(db.batch(duplicate, { atomic, onResult: (_, index) => told.push(index) }), "UniqueViolation")
+        assert.match(String(reason.statement), /INSERT INTO things/)
+        assert.deepStrictEqual(told, [0, 1])
+        assert.deepStrictEqual((yield* ids(db)).filter((id) => id > 900), atomic ? [] : [901, 902])
+      }
+    })
+  },
+  {
+    law: "V2",
+    title: "batch with a result each, and is atomic unless it is told otherwise",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       const insert = (id: number) => db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`
