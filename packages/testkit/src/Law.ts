@@ -89,7 +89,8 @@ export const laws = {
   V4: { promise: "Misuse has a reason of its own, names its field, is not retryable and was not applied.", elsewhere: ["packages/core/test/options.test.ts"] },
   V5: { promise: "The database is a stock SqlClient: what is written for @effect/sql runs on it." },
   V6: { promise: "With replicas, what only reads goes to one that is well; transactions, writes, and what a fiber reads after a write go to the primary.", elsewhere: ["packages/core/test/replicas.test.ts"] },
-  V7: { promise: "A table that is described once makes its DDL, its statements and the types of its rows; it forgets no condition, and reads back what is there.", elsewhere: ["packages/core/test/table.test.ts"] }
+  V7: { promise: "A table that is described once makes its DDL, its statements and the types of its rows; it forgets no condition, and reads back what is there.", elsewhere: ["packages/core/test/table.test.ts"] },
+  V8: { promise: "Without Effect the same holds: a call is a Promise that rejects with the SqlError itself, and an aborted signal or a `for await` that is left ends the work on the server.", elsewhere: ["packages/sqlite/test/promised.test.ts"] }
 } as const satisfies Readonly<Record<string, Text>>
 
 /**

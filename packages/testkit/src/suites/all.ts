@@ -8,6 +8,7 @@ import { columns } from "./columns.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { pool } from "./pool.js"
+import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
@@ -18,5 +19,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises
 ]

@@ -74,6 +74,8 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Column"],
   ["Query"],
   ["Table"],
+  // The same without Effect.
+  ["Sluice"],
   ["index"]
 ]
 
