@@ -1,12 +1,35 @@
 /**
  * A SQL text seen as tokens: what is quoted, what is comment, where a statement ends, what its verb is.
  *
- * It is a lexer, not a parser: it knows no grammar beyond where a trigger's body ends. One `Lexicon` per dialect
+ * It is a lexer, not a parser: it knows no grammar beyond where the body of a routine ends. One `Lexicon` per dialect
  * says which quotes and comments there are. Used for `:name` parameters, for routing reads, for telling which
- * statements leave something on their session, and for splitting a script.
+ * statements leave something on their session, for splitting a script and for merging INSERTs: one tokenizer for all.
  *
  * @since 0.1.0
  */
+import type * as Either from "effect/Either"
+import type * as Stream from "effect/Stream"
+import { Lexer as Reader } from "./internal/sqlScript/Lexer.js"
+import { splitText, streamed } from "./internal/sqlScript/splitting.js"
+import type * as SqlError from "./SqlError.js"
+
+/**
+ * What a dialect's routines may hold between their first semicolon and their last.
+ *
+ * `none`: their bodies are strings. `trigger`: the statements of CREATE TRIGGER, until `; END` (SQLite). `routine`: blocks
+ * of BEGIN, IF, CASE, LOOP, WHILE and REPEAT, nested (MySQL). `atomic`: BEGIN ATOMIC … END (PostgreSQL).
+ *
+ * @example
+ * ```ts
+ * import type { SqlScript } from "@sluice/core"
+ *
+ * const bodies: SqlScript.Bodies = "atomic"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Bodies = "none" | "trigger" | "routine" | "atomic"
 
 /**
  * Which quotes and comments a dialect has.
@@ -24,6 +47,8 @@
 export interface Lexicon {
   /** `\'` inside a string does not end it (MySQL without NO_BACKSLASH_ESCAPES). */
   readonly backslashEscapes: boolean
+  /** `E'…'`, where a backslash escapes (PostgreSQL). */
+  readonly escapeStrings: boolean
   /** `` `name` `` */
   readonly backticks: boolean
   /** `[name]` */
@@ -34,8 +59,14 @@ export interface Lexicon {
   readonly nestedComments: boolean
   /** `# comment` */
   readonly hashComments: boolean
-  /** The body of CREATE TRIGGER holds statements of its own, until END. */
-  readonly triggerBodies: boolean
+  /** `--` begins a comment before white space only: `5--3` is 8 (MySQL). */
+  readonly spacedDashes: boolean
+  /** What stands in `/*! … *\/` is run; its two ends are symbols, and what is between them is no comment (MySQL). */
+  readonly executableComments: boolean
+  /** `DELIMITER //` in a script is for whoever splits it: the delimiter from the next line on (MySQL). */
+  readonly delimiterCommand: boolean
+  /** What a routine's body holds: semicolons there end no statement. */
+  readonly bodies: Bodies
 }
 
 /**
@@ -53,13 +84,32 @@ export interface Lexicon {
  */
 export const ansi: Lexicon = {
   backslashEscapes: false,
+  escapeStrings: false,
   backticks: false,
   brackets: false,
   dollarQuotes: false,
   nestedComments: false,
   hashComments: false,
-  triggerBodies: false
+  spacedDashes: false,
+  executableComments: false,
+  delimiterCommand: false,
+  bodies: "none"
 }
+
+/**
+ * What a token is; `name` is a quoted identifier.
+ *
+ * @example
+ * ```ts
+ * import type { SqlScript } from "@sluice/core"
+ *
+ * const isText = (kind: SqlScript.Kind) => kind === "string" || kind === "name"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kind = "word" | "string" | "name" | "comment" | "number" | "parameter" | "symbol"
 
 /**
  * One token of a SQL text, by its place there. White space is left out.
@@ -75,68 +125,53 @@ export const ansi: Lexicon = {
  * @since 0.1.0
  */
 export interface Token {
-  /** What it is; `name` is a quoted identifier. */
-  readonly kind: "word" | "string" | "name" | "comment" | "number" | "parameter" | "symbol"
+  /** What it is. */
+  readonly kind: Kind
   /** Where it begins, from 0. */
   readonly start: number
   /** Where it has ended: the index after its last character. */
   readonly end: number
   /** `false`: the text ended inside this string, name or comment. */
-  readonly closed: boolean
+  readonly isClosed: boolean
 }
 
-const isWordStart = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || c > 127
-const isDigit = (c: number): boolean => c >= 48 && c <= 57
-const isWordPart = (c: number): boolean => isWordStart(c) || isDigit(c) || c === 36
-
 /**
- * The next token at or after `from`; `undefined` at the end of the text.
+ * A reader of tokens for loops over much text: one token that is moved along, and nothing is allocated.
  *
  * @example
  * ```ts
  * import { SqlScript } from "@sluice/core"
  *
- * SqlScript.next("  /* hint *\/ SELECT 1", SqlScript.ansi, 0)?.kind // "comment"
+ * const count = (sql: string, lexer: SqlScript.Lexer) => {
+ *   let tokens = 0
+ *   for (let at = 0; lexer.read(sql, at); at = lexer.end) tokens++
+ *   return tokens
+ * }
  * ```
  *
  * @category lexing
  * @since 0.1.0
  */
-export const next = (sql: string, lexicon: Lexicon, from: number): Token | undefined => {
-  let i = from
-  while (i < sql.length && (sql.charCodeAt(i) <= 32 || sql.charCodeAt(i) === 0xfeff)) i++
-  if (i >= sql.length) return undefined
-  const c = sql.charCodeAt(i)
-  const d = sql.charCodeAt(i + 1)
-  if (isWordStart(c)) return plain("word", i, whileAt(sql, i + 1, isWordPart))
-  if (isDigit(c)) return plain("number", i, whileAt(sql, i + 1, (x) => isWordPart(x) || x === 46))
-  switch (sql[i]) {
-    case "'":
-      return quoted("string", sql, i, i + 1, "'", lexicon.backslashEscapes)
-    case '"':
-      // MySQL reads "…" as a string, where a backslash escapes; elsewhere it is a name, and its end is the same.
-      return quoted("name", sql, i, i + 1, '"', lexicon.backslashEscapes)
-    case "`":
-      return lexicon.backticks ? quoted("name", sql, i, i + 1, "`", false) : plain("symbol", i, i + 1)
-    case "[":
-      return lexicon.brackets ? quoted("name", sql, i, i + 1, "]", false) : plain("symbol", i, i + 1)
-    case "-":
-      return d === 45 ? lineComment(sql, i) : plain("symbol", i, i + 1)
-    case "#":
-      return lexicon.hashComments ? lineComment(sql, i) : plain("symbol", i, i + 1)
-    case "/":
-      return d === 42 ? blockComment(sql, i, lexicon.nestedComments) : plain("symbol", i, i + 1)
-    case "$":
-      return lexicon.dollarQuotes ? dollar(sql, i) : isDigit(d) ? plain("parameter", i, whileAt(sql, i + 1, isDigit)) : plain("symbol", i, i + 1)
-    case ":":
-      if (d === 58 || d === 61) return plain("symbol", i, i + 2)
-      return isWordStart(d) ? plain("parameter", i, whileAt(sql, i + 1, isWordPart)) : plain("symbol", i, i + 1)
-    case "?":
-      return plain("parameter", i, whileAt(sql, i + 1, isDigit))
-    default:
-      return plain("symbol", i, i + 1)
-  }
+export interface Lexer extends Token {
+  /** Moves to the next token at or after `from`; `false` at the end of the text, and then it has not moved. */
+  readonly read: (sql: string, from: number) => boolean
 }
+
+/**
+ * Makes a reader of tokens.
+ *
+ * @example
+ * ```ts
+ * import { SqlScript } from "@sluice/core"
+ *
+ * const lexer = SqlScript.lexer(SqlScript.ansi)
+ * const kind = lexer.read("  /* hint *\/ SELECT 1", 0) ? lexer.kind : undefined // "comment"
+ * ```
+ *
+ * @category lexing
+ * @since 0.1.0
+ */
+export const lexer = (lexicon: Lexicon): Lexer => new Reader(lexicon)
 
 /**
  * All tokens of a text.
@@ -153,18 +188,20 @@ export const next = (sql: string, lexicon: Lexicon, from: number): Token | undef
  */
 export const tokens = (sql: string, lexicon: Lexicon): ReadonlyArray<Token> => {
   const out: Array<Token> = []
-  for (let token = next(sql, lexicon, 0); token !== undefined; token = next(sql, lexicon, token.end)) out.push(token)
+  const reader = new Reader(lexicon)
+  for (let at = 0; reader.read(sql, at); at = reader.end) out.push({ kind: reader.kind, start: reader.start, end: reader.end, isClosed: reader.isClosed })
   return out
 }
 
 /**
- * One statement of a script: its text without the closing semicolon, and the line where it begins, from 1.
+ * One statement of a script: its text without the delimiter, and the line where it begins, from 1.
  *
  * @example
  * ```ts
  * import { SqlScript } from "@sluice/core"
+ * import { Either } from "effect"
  *
- * const lines = SqlScript.split("SELECT 1;\nSELECT 2", SqlScript.ansi).map((piece) => piece.line) // [1, 2]
+ * const lines = Either.map(SqlScript.split("SELECT 1;\nSELECT 2", SqlScript.ansi), (pieces) => pieces.map((piece) => piece.line)) // [1, 2]
  * ```
  *
  * @category models
@@ -175,59 +212,60 @@ export interface Piece {
   readonly text: string
   /** Where it begins, from 1. */
   readonly line: number
-  /** `false`: a string, a quoted name or a comment in it never ends. */
-  readonly closed: boolean
 }
 
 /**
- * Splits a script into its statements. A semicolon inside quotes, comments or a trigger's body splits nothing; a
- * piece that holds only comments is left out.
+ * How a script is split.
  *
  * @example
  * ```ts
- * import { SqlScript } from "@sluice/core"
+ * import type { SqlScript } from "@sluice/core"
  *
- * SqlScript.split("INSERT INTO t VALUES ('a;b'); SELECT 1;", SqlScript.ansi).length // 2
+ * const options: SqlScript.SplitOptions = { maxLength: 16_000_000 }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface SplitOptions {
+  /**
+   * Characters of one statement. Beyond it the splitting of a stream fails with LimitError, so that a quote which is
+   * never closed does not bring the rest of a file into memory. Default 2^28; a text is not checked.
+   */
+  readonly maxLength?: number | undefined
+}
+
+/**
+ * Splits a script into its statements: a text at once, a Stream of texts or of UTF-8 bytes as it comes, cut anywhere, and
+ * with no more of it in memory than one statement.
+ *
+ * A semicolon inside quotes, comments or a routine's body splits nothing. A piece that holds only comments is left out. A
+ * quote or a comment that never ends is a SqlSyntaxError with the line where it begins; of a stream, the statements
+ * before it come first. Bytes that are no UTF-8 are a DataError.
+ *
+ * @example
+ * ```ts
+ * import { Database, SqlScript } from "@sluice/core"
+ * import { Effect, Either, Stream } from "effect"
+ *
+ * const pieces = Either.map(SqlScript.split("INSERT INTO t VALUES ('a;b'); SELECT 1;", SqlScript.ansi), (pieces) => pieces.length) // 2
+ *
+ * const count = (file: Stream.Stream<Uint8Array>) =>
+ *   Effect.flatMap(Database.Database, (db) => Stream.runCount(SqlScript.split(file, db.dialect.lexicon)))
  * ```
  *
  * @category lexing
  * @since 0.1.0
  */
-export const split = (sql: string, lexicon: Lexicon): ReadonlyArray<Piece> => {
-  const pieces: Array<Piece> = []
-  let start = -1
-  let closed = true
-  let line = 1
-  let counted = 0
-  const words: Array<string> = []
-  const flush = (end: number): void => {
-    if (start < 0) return
-    for (; counted < start; counted++) if (sql.charCodeAt(counted) === 10) line++
-    pieces.push({ text: sql.slice(start, end).trimEnd(), line, closed })
-    start = -1
-    closed = true
-    words.length = 0
-  }
-  for (let token = next(sql, lexicon, 0); token !== undefined; token = next(sql, lexicon, token.end)) {
-    if (token.kind === "symbol" && sql[token.start] === ";" && !(lexicon.triggerBodies && insideTrigger(words))) {
-      flush(token.start)
-      continue
-    }
-    if (!token.closed) closed = false
-    if (token.kind !== "comment" && start < 0) start = token.start
-    if (token.kind === "word") words.push(sql.slice(token.start, token.end).toUpperCase())
-    else if (token.kind === "symbol" && sql[token.start] === ";") words.push(";")
-  }
-  flush(sql.length)
-  return pieces
-}
-
-// As sqlite3_complete() has it: CREATE [TEMP|TEMPORARY] TRIGGER ends at "; END ;".
-const insideTrigger = (words: ReadonlyArray<string>): boolean => {
-  if (words[0] !== "CREATE") return false
-  const second = words[1] === "TEMP" || words[1] === "TEMPORARY" ? words[2] : words[1]
-  return second === "TRIGGER" && !(words.at(-1) === "END" && words.at(-2) === ";")
-}
+export const split: {
+  (text: string, lexicon: Lexicon): Either.Either<ReadonlyArray<Piece>, SqlError.SqlError>
+  <E, R>(
+    script: Stream.Stream<string | Uint8Array, E, R>,
+    lexicon: Lexicon,
+    options?: SplitOptions
+  ): Stream.Stream<Piece, E | SqlError.SqlError, R>
+} = ((script: string | Stream.Stream<string | Uint8Array>, lexicon: Lexicon, options: SplitOptions = {}): unknown =>
+  typeof script === "string" ? splitText(script, lexicon) : streamed(script, lexicon, options.maxLength ?? 2 ** 28)) as typeof split
 
 /**
  * What a statement's words say about it, without asking a server.
@@ -279,7 +317,8 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
   let returning = false
   let assigns = false
   let previous = ""
-  for (let token = next(sql, lexicon, 0); token !== undefined; token = next(sql, lexicon, token.end)) {
+  const token = new Reader(lexicon)
+  for (let at = 0; token.read(sql, at); at = token.end) {
     if (token.kind === "symbol") {
       const symbol = sql[token.start]
       if (symbol === "(") depth++
@@ -309,62 +348,4 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
     returnsRows: readVerbs.has(verb) || returning || !plainVerbs.has(first),
     leavesState: !plainVerbs.has(first) || assigns
   }
-}
-
-const plain = (kind: Token["kind"], start: number, end: number): Token => ({ kind, start, end, closed: true })
-
-const whileAt = (sql: string, from: number, test: (c: number) => boolean): number => {
-  let i = from
-  while (i < sql.length && test(sql.charCodeAt(i))) i++
-  return i
-}
-
-const quoted = (
-  kind: Token["kind"],
-  sql: string,
-  start: number,
-  from: number,
-  close: string,
-  backslash: boolean
-): Token => {
-  for (let i = from; i < sql.length; i++) {
-    if (backslash && sql[i] === "\\") i++
-    else if (sql[i] === close) {
-      if (sql[i + 1] !== close) return plain(kind, start, i + 1)
-      i++
-    }
-  }
-  return { kind, start, end: sql.length, closed: false }
-}
-
-const lineComment = (sql: string, start: number): Token => {
-  const end = sql.indexOf("\n", start)
-  return plain("comment", start, end < 0 ? sql.length : end)
-}
-
-const blockComment = (sql: string, start: number, nested: boolean): Token => {
-  let depth = 1
-  for (let i = start + 2; i < sql.length; i++) {
-    if (sql[i] === "*" && sql[i + 1] === "/") {
-      depth--
-      i++
-      if (depth === 0) return plain("comment", start, i + 1)
-    } else if (nested && sql[i] === "/" && sql[i + 1] === "*") {
-      depth++
-      i++
-    }
-  }
-  return { kind: "comment", start, end: sql.length, closed: false }
-}
-
-const dollar = (sql: string, start: number): Token => {
-  const tagEnd = whileAt(sql, start + 1, (c) => isWordPart(c) && c !== 36)
-  if (sql[tagEnd] !== "$" || isDigit(sql.charCodeAt(start + 1))) {
-    return tagEnd > start + 1 ? plain("parameter", start, tagEnd) : plain("symbol", start, start + 1)
-  }
-  const tag = sql.slice(start, tagEnd + 1)
-  const close = sql.indexOf(tag, tagEnd + 1)
-  return close < 0
-    ? { kind: "string", start, end: sql.length, closed: false }
-    : plain("string", start, close + tag.length)
 }

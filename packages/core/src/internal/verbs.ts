@@ -77,17 +77,10 @@ export const batch = (client: Client) =>
 }
 
 export const script = (client: Client) => (text: string): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> =>
-  Effect.suspend(() => {
-    const pieces = SqlScript.split(text, client.dialect.lexicon)
-    const open = pieces.findIndex((piece) => !piece.closed)
-    const at = (index: number) => `statement ${index + 1} of the script, line ${pieces[index]?.line ?? 1}`
-    if (open >= 0) {
-      return SqlError.fail(
-        new Reason.SqlSyntaxError({ message: `${at(open)}: a string, a quoted name or a comment has no end`, operation: "script" })
-      )
-    }
+  Effect.flatMap(Effect.suspend(() => SqlScript.split(text, client.dialect.lexicon)), (pieces) => {
     const all = Effect.forEach(pieces, (piece, index) =>
-      Effect.mapError(statement(client, piece.text).result, (error) => SqlError.make(Reason.prefixed(error.reason, `${at(index)}: `))))
+      Effect.mapError(statement(client, piece.text).result, (error) =>
+        SqlError.make(Reason.prefixed(error.reason, `statement ${index + 1} of the script, line ${piece.line}: `))))
     // Its BEGIN and its COMMIT must meet on one connection.
     return Effect.withFiberRuntime((fiber) =>
       currentScope(client, fiber.currentContext) !== undefined

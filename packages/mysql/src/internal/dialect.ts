@@ -32,7 +32,16 @@ export const capabilities: Dialect.Capabilities = {
   unprepared: true
 }
 
-const lexicon: SqlScript.Lexicon = { ...SqlScript.ansi, backslashEscapes: true, backticks: true, hashComments: true, triggerBodies: true }
+const lexicon: SqlScript.Lexicon = {
+  ...SqlScript.ansi,
+  backslashEscapes: true,
+  backticks: true,
+  hashComments: true,
+  spacedDashes: true,
+  executableComments: true,
+  delimiterCommand: true,
+  bodies: "routine"
+}
 
 /** The dialect. */
 export const dialect: Dialect.Dialect = {

@@ -10,6 +10,7 @@ import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as SqlScript from "@sluice/core/SqlScript"
+import * as Either from "effect/Either"
 import type { Charset } from "./charset.js"
 import type { Reading } from "./decode.js"
 import { dialect } from "./dialect.js"
@@ -39,7 +40,7 @@ export interface Session {
 }
 
 /** Whether a text is several statements: those are not prepared. */
-export const isSeveral = (sql: string): boolean => sql.includes(";") && SqlScript.split(sql, dialect.lexicon).length > 1
+export const isSeveral = (sql: string): boolean => sql.includes(";") && Either.getOrElse(SqlScript.split(sql, dialect.lexicon), () => []).length > 1
 
 /** What is sent of a query. */
 export const textOf = (query: Connection.Query, session: Session): Text | SqlError.SqlError => {

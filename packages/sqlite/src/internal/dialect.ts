@@ -50,7 +50,7 @@ export const dialect: Dialect.Dialect = {
     const values = rows.map((row) => `(${row.join(", ")})`).join(", ")
     return `(SELECT ${named} FROM (VALUES ${values})) AS ${alias}`
   },
-  lexicon: { ...SqlScript.ansi, backticks: true, brackets: true, triggerBodies: true },
+  lexicon: { ...SqlScript.ansi, backticks: true, brackets: true, bodies: "trigger" },
   // https://sqlite.org/limits.html: SQLITE_MAX_VARIABLE_NUMBER and SQLITE_MAX_SQL_LENGTH.
   limits: { maxParameters: 32_766, maxStatementBytes: 1_000_000_000, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,

@@ -1,0 +1,63 @@
+/**
+ * Splitting: the splitter driven over a text, or over a stream of texts and bytes, and what is wrong told as an error.
+ *
+ * Called by `SqlScript.split`.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
+import * as Reason from "../../Reason.js"
+import * as SqlError from "../../SqlError.js"
+import type { Lexicon, Piece } from "../../SqlScript.js"
+import { type Problem, Splitter } from "./Splitter.js"
+
+export const splitText = (text: string, lexicon: Lexicon): Either.Either<ReadonlyArray<Piece>, SqlError.SqlError> => {
+  const splitter = new Splitter(lexicon, Number.POSITIVE_INFINITY)
+  const pieces = splitter.push(text, true)
+  return splitter.problem === undefined ? Either.right(pieces) : Either.left(failureOf(splitter.problem))
+}
+
+export const streamed = <E, R>(
+  script: Stream.Stream<string | Uint8Array, E, R>,
+  lexicon: Lexicon,
+  maxLength: number
+): Stream.Stream<Piece, E | SqlError.SqlError, R> =>
+  Stream.suspend(() => {
+    const splitter = new Splitter(lexicon, maxLength)
+    const decoder = new TextDecoder("utf-8", { fatal: true })
+    let failure: SqlError.SqlError | undefined
+    const taken = (parts: Iterable<string | Uint8Array>, isLast: boolean): Chunk.Chunk<Piece> => {
+      const pieces: Array<Piece> = []
+      try {
+        for (const part of parts) {
+          for (const piece of splitter.push(typeof part === "string" ? part : decoder.decode(part, { stream: true }), false)) pieces.push(piece)
+        }
+        if (isLast) pieces.push(...splitter.push(decoder.decode(), true))
+      } catch (cause) {
+        failure = SqlError.make(new Reason.DataError({ message: `a script is no UTF-8 after line ${splitter.line}`, operation: "split", line: splitter.line, cause }))
+      }
+      if (splitter.problem !== undefined) failure ??= failureOf(splitter.problem)
+      return Chunk.unsafeFromArray(pieces)
+    }
+    // What was split before a failure comes before it.
+    const ended = Stream.suspend(() => {
+      const rest = failure === undefined ? Stream.fromChunk(taken([], true)) : Stream.empty
+      return Stream.concat(rest, Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
+    })
+    return script.pipe(
+      Stream.chunks,
+      Stream.map((parts) => taken(parts, false)),
+      Stream.takeUntil(() => failure !== undefined),
+      Stream.flattenChunks,
+      Stream.concat(ended)
+    )
+  })
+
+const failureOf = ({ limit, line, statement, what }: Problem): SqlError.SqlError => {
+  const where = `statement ${statement} of the script, line ${line}`
+  return limit === undefined
+    ? SqlError.make(new Reason.SqlSyntaxError({ message: `${where}: a ${what} that begins here has no end`, operation: "split", line }))
+    : SqlError.make(new Reason.LimitError({ message: `${where}: it is longer than ${limit.maximum} characters`, operation: "split", line, limit: "maxLength", ...limit }))
+}
