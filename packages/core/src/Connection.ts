@@ -231,6 +231,11 @@ export interface Connection {
   readonly transaction: TransactionStatus
   /** Its end has reached us: it is never lent again. */
   readonly isClosed: boolean
+  /**
+   * How many single statements outside of a transaction may be under way at a time, each with an answer and a failure of its
+   * own, in the order in which they were sent. Only a pool with `lanes` lends it to several at once. Default 1.
+   */
+  readonly maxInFlight?: number | undefined
   /** Runs one statement and gathers its answer. */
   readonly execute: (query: Query) => Effect.Effect<Result, SqlError>
   /** Every result set of one statement. */

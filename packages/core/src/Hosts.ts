@@ -111,7 +111,7 @@ export interface Role {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options<C extends Connection, E> extends Pool.Config, Omit<Config, "hosts"> {
+export interface Options<C extends Connection, E> extends Pool.Config, Pick<Pool.Options, "lanes">, Omit<Config, "hosts"> {
   /** Names the pool in errors, logs and metrics. */
   readonly name: string
   /** Where to connect, in order, at least one; `label` names it in errors. */

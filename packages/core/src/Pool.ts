@@ -117,6 +117,11 @@ export interface Options<C extends Connection = Connection> extends Config {
   readonly isCurrent?: ((connection: C) => boolean) | undefined
   /** Every effect of its connections is an `Exit`: the work is done when the effect is made. Default false. */
   readonly synchronous?: boolean | undefined
+  /**
+   * Leases that single statements may share at a time, each as many as its connection's `maxInFlight` says. Such a lease
+   * goes back when the last of them is answered. Default 0.
+   */
+  readonly lanes?: number | undefined
 }
 
 /**
@@ -135,8 +140,10 @@ export interface Options<C extends Connection = Connection> extends Config {
 export interface Stats extends Reason.PoolCounts {
   /** The most connections at a time. */
   readonly max: number
-  /** Leases given out. */
+  /** Leases given out, and places on a shared one. */
   readonly acquired: number
+  /** Statements that were sent on a connection behind others, which were not answered yet. */
+  readonly pipelined: number
   /** Leases for which the borrower had to queue. */
   readonly waited: number
   /** Acquisitions that ended in PoolTimeoutError. */

@@ -88,6 +88,8 @@ export class FakeServer {
   lingers: Deferred.Deferred<void> | undefined = undefined
   pingTime = 0
   commitTime = 0
+  /** Single statements that a connection takes at once. */
+  maxInFlight = 1
   /** The next run of a verb fails so: `commit`, `begin`, `rollback`, `reset`, … */
   readonly failing = new Map<string, () => SqlError.SqlError>()
 
@@ -121,8 +123,8 @@ export class FakeServer {
     return Pool.make({ name: "fake", connect: this.connect, ...config })
   }
 
-  database(config: Database.Config = {}): Effect.Effect<Database.Database, SqlError.SqlError, EffectScope.Scope> {
-    return Effect.flatMap(Pool.make<Connection>({ name: "fake", connect: this.connect, ...config.pool }), (write) =>
+  database(config: Database.Config = {}, lanes?: number): Effect.Effect<Database.Database, SqlError.SqlError, EffectScope.Scope> {
+    return Effect.flatMap(Pool.make<Connection>({ name: "fake", connect: this.connect, lanes, ...config.pool }), (write) =>
       Database.make({ ...config, dialect, raw: (result) => result, pools: { write, read: undefined, session: undefined }, attributes: {} })
     ).pipe(Effect.provide(Reactivity.layer))
   }
@@ -169,6 +171,8 @@ export class FakeConnection implements Connection {
   /** The server is gone, and nobody here knows it yet. */
   isDead = false
   running: string | undefined = undefined
+  /** How many statements run, where it takes several at once; 0 where what runs must be alone. */
+  private sharing = 0
   pings = 0
   resets = 0
   rollbacks = 0
@@ -177,15 +181,20 @@ export class FakeConnection implements Connection {
 
   constructor(readonly server: FakeServer, readonly id: number) {}
 
+  get maxInFlight(): number {
+    return this.server.maxInFlight
+  }
+
   get native(): unknown {
     return this
   }
 
-  private send<A>(what: string, work: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
+  private send<A>(what: string, work: Effect.Effect<A, SqlError.SqlError>, shares = false): Effect.Effect<A, SqlError.SqlError> {
     return Effect.suspend(() => {
       const { server } = this
       server.log.push(`${this.id} ${what}`)
-      if (this.running !== undefined) server.violations.push(`${what} was sent while ${this.running} ran on ${this.id}`)
+      const isLet = shares && this.transaction === "none" && this.sharing > 0 && this.sharing < server.maxInFlight
+      if (this.running !== undefined && !isLet) server.violations.push(`${what} was sent while ${this.running} ran on ${this.id}`)
       if (this.closes.length > 0) server.violations.push(`${what} was sent to ${this.id}, which is closed`)
       if (this.isDead) {
         this.isClosed = true
@@ -198,8 +207,9 @@ export class FakeConnection implements Connection {
       }
       // An interruption leaves it running: only `settle` knows when it has ended.
       this.running = what
+      if (shares) this.sharing++
       const end = Effect.sync(() => {
-        this.running = undefined
+        if (!shares || --this.sharing <= 0) this.running = undefined
       })
       return Effect.matchEffect(work, {
         onSuccess: (value) => Effect.as(end, value),
@@ -217,7 +227,8 @@ export class FakeConnection implements Connection {
       messages: [],
       outParameters: undefined
     }
-    const [verb, what] = query.sql.split(" ")
+    // Behind SELECT it is a statement that leaves nothing in its session.
+    const [verb, what] = query.sql.replace(/^SELECT /, "").split(" ")
     if (verb === "sleep") return Effect.as(Effect.sleep(Number(what)), result)
     if (verb === "yield") return Effect.as(Effect.repeatN(Effect.yieldNow(), Number(what)), result)
     if (verb === "fail") return Effect.fail((failures[what ?? ""] ?? lost)())
@@ -234,7 +245,7 @@ export class FakeConnection implements Connection {
   }
 
   execute(query: Query): Effect.Effect<Result, SqlError.SqlError> {
-    return this.send(query.sql, Effect.suspend(() => this.answer(query)))
+    return this.send(query.sql, Effect.suspend(() => this.answer(query)), true)
   }
 
   results(query: Query): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> {
@@ -307,6 +318,7 @@ export class FakeConnection implements Connection {
     const wait = stuck !== undefined ? Deferred.await(stuck) : settleTime > 0 ? Effect.sleep(settleTime) : Effect.void
     return Effect.zipRight(wait, Effect.sync(() => {
       this.running = undefined
+      this.sharing = 0
     }))
   })
 

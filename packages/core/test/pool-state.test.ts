@@ -13,16 +13,18 @@ interface Socket {
 }
 
 type Command =
-  | { readonly kind: "borrow"; readonly ahead: boolean; readonly patience: number }
-  | { readonly kind: "leave" | "give" | "die" | "discard"; readonly pick: number }
+  | { readonly kind: "borrow"; readonly ahead: boolean; readonly patience: number; readonly shares: boolean }
+  | { readonly kind: "lanes"; readonly lanes: number; readonly room: number }
+  | { readonly kind: "admit" | "leave" | "give" | "die" | "discard"; readonly pick: number }
   | { readonly kind: "opened" | "openFailed" | "ended" | "stale" | "quiet" | "overdue" | "clear" | "nextGeneration" | "dismiss" }
   | { readonly kind: "tick"; readonly by: number }
 
 const pick = fc.nat({ max: 1_000 })
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("borrow" as const), ahead: fc.constant(false), patience: fc.integer({ min: 5, max: 60 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("borrow" as const), ahead: fc.constant(true), patience: fc.integer({ min: 5, max: 60 }) }) },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom("leave" as const, "give" as const, "give" as const, "die" as const, "discard" as const), pick }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("borrow" as const), ahead: fc.constant(false), patience: fc.integer({ min: 5, max: 60 }), shares: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("borrow" as const), ahead: fc.constant(true), patience: fc.integer({ min: 5, max: 60 }), shares: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("lanes" as const), lanes: fc.integer({ min: 0, max: 2 }), room: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom("admit" as const, "leave" as const, "give" as const, "give" as const, "die" as const, "discard" as const), pick }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("opened" as const, "opened" as const, "openFailed" as const, "ended" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("stale" as const, "quiet" as const, "overdue" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("clear" as const, "nextGeneration" as const, "dismiss" as const) }) },
@@ -118,7 +120,7 @@ class Model {
           }
           this.remove(entry)
         }
-        const waiter = new Waiter<Socket>(this.now + patience, () => {})
+        const waiter = new Waiter<Socket>(this.now + patience, () => {}, command.shares ? "sharing" : "plain")
         const list = command.ahead ? this.first : this.queue
         list.push(waiter)
         state.wait(waiter, command.ahead)
@@ -129,6 +131,24 @@ class Model {
         if (waiter === undefined) return
         this.forget(waiter)
         return state.leave(waiter)
+      }
+      case "lanes": {
+        state.lanes = command.lanes
+        state.laneRoom = command.room
+        return
+      }
+      case "admit": {
+        // A lane has room: the first in the queue gets it, and nobody who stands behind one that needs a connection alone.
+        const lane = this.at(this.held, command.pick)
+        const first = this.first[0] ?? this.queue[0]
+        if (lane === undefined) return
+        const waiter = state.nextSharing()
+        assert.strictEqual(waiter, first?.kind === "sharing" ? first : undefined, "P1: first come, first served, on lanes, too")
+        if (waiter === undefined) return
+        this.forget(waiter)
+        waiter.entry = lane
+        this.woken.push(waiter)
+        return
       }
       case "give": {
         const entry = this.at(this.held, command.pick)

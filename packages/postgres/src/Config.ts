@@ -175,6 +175,20 @@ export interface Config extends Database.Config, Hosts.Config {
    * `application_name` and `TimeZone`, are ConfigErrors: PgBouncer brings no other along. Default: a server.
    */
   readonly pooler?: "transaction" | undefined
+  /**
+   * Statements that are sent behind each other on one connection, without waiting for the answers before them: more of them
+   * in a second, and `lanes` connections of `pool.max` are enough for most. It is for single statements alone, whose words
+   * leave nothing in the session; transactions, sessions, streams, COPY and SET have a connection to themselves, and so
+   * does a statement of a database with replicas. Lanes are nothing apart: they are leases, and a pool in which somebody waits
+   * for a connection lets one run dry.
+   *
+   * What it costs: a statement waits for those before it on its lane, at most 64. A lane that gives no answer for 20
+   * ms takes no more. One that is interrupted, or times out, is stopped on the server only when nobody's statement is on
+   * that lane with it; else it runs on and its result is discarded (`capabilities.cancel` is `"detached"`). So a statement
+   * that may take long, or wait for a lock, is better off in a transaction. Not with a `pooler`, nor `pool.reset: "always"`.
+   * Default: none.
+   */
+  readonly pipeline?: { readonly lanes: number } | undefined
   /** Prepared statements that each connection keeps on the server; 0 prepares none by name. Default 200. */
   readonly maxPreparedStatements?: number | undefined
 }

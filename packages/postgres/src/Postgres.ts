@@ -63,6 +63,7 @@ export const make = (
     const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
       ...checked.target,
+      lanes: checked.lanes,
       name: `${checked.places.map(endpointOf).join(",")}/${checked.database}`,
       endpoints: checked.places.map((place) => ({ label: endpointOf(place), endpoint: place })),
       connect: (place, demoted, opened) => Internal.connect(at(checked, place, demoted), opened),

@@ -3,7 +3,7 @@
  */
 import * as Postgres from "@sluice/postgres/Postgres"
 import * as Conformance from "@sluice/testkit/Conformance"
-import { postgres, postgresSavepoints } from "@sluice/testkit/profiles/postgres"
+import { postgres, postgresLanes, postgresSavepoints } from "@sluice/testkit/profiles/postgres"
 import * as Redacted from "effect/Redacted"
 import { describe } from "vitest"
 import { fresh, isMissing, url } from "./server.js"
@@ -24,5 +24,10 @@ describe.skipIf(isMissing)("postgres", () => {
   Conformance.conformance("postgres, with statementSavepoints", {
     profile: postgresSavepoints,
     layer: (config) => fresh({ ...config, statementSavepoints: true })
+  })
+  Conformance.conformance("postgres, with lanes", {
+    profile: postgresLanes,
+    // A session that is reset after every use is shared by nobody.
+    layer: (config) => fresh(config.pool?.reset === "always" ? config : { ...config, pipeline: { lanes: Math.min(2, config.pool?.max ?? 2) } })
   })
 })

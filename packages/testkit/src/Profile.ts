@@ -138,6 +138,7 @@ export type Need =
   | "statementsBesideStream"
   | "concurrent"
   | "interruption"
+  | "interruptionAmidOthers"
   | "failedStatement"
   | "endsTransaction"
   | "longStep"

@@ -75,6 +75,24 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     bulk: true,
     unprepared: true
   },
+  "postgres with lanes": {
+    transactions: true,
+    savepoints: true,
+    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+    readOnlyTransactions: true,
+    deferrable: true,
+    access: [],
+    sessions: true,
+    cancel: "detached",
+    streaming: true,
+    statementsBesideStream: true,
+    returning: true,
+    multipleResultSets: false,
+    describe: true,
+    lastInsertId: false,
+    bulk: true,
+    unprepared: true
+  },
   "postgres behind PgBouncer": {
     transactions: true,
     savepoints: true,

@@ -79,8 +79,8 @@ export class Replicas {
 
   private attempt(left: number, primary: Lending<Connection>, deadline: number, restore: Restore): Effect.Effect<Lease, SqlError> {
     const replica = left === 0 ? undefined : this.choose()
-    if (replica === undefined) return leased(primary, restore, deadline, false)
-    return Effect.catchIf(leased(replica.pool.lending, restore, deadline, true), (error) => this.isDead(replica, error), (error) => {
+    if (replica === undefined) return leased(primary, restore, deadline, "plain")
+    return Effect.catchIf(leased(replica.pool.lending, restore, deadline, "impatient"), (error) => this.isDead(replica, error), (error) => {
       this.cool(replica, error)
       return this.attempt(left - 1, primary, deadline, restore)
     })
@@ -104,7 +104,7 @@ export class Replicas {
     replica.isAsked = true
     const { lending } = replica.pool
     const asked = Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(leased(lending, restore, this.now + lending.settings.acquireTimeout, true), ({ entry }) =>
+      Effect.flatMap(leased(lending, restore, this.now + lending.settings.acquireTimeout, "impatient"), ({ entry }) =>
         Effect.onExit(restore(entry.connection.ping), (exit) =>
           Effect.sync(() => Exit.isSuccess(exit) ? lending.release(entry) : lending.discard(entry, "destroy")))))
     lending.fork(Effect.map(Effect.exit(asked), (exit) => {
@@ -128,7 +128,7 @@ export class Replicas {
   }
 }
 
-const leased = (lending: Lending<Connection>, restore: Restore, deadline: number, impatient: boolean): Effect.Effect<Lease, SqlError> => {
+const leased = (lending: Lending<Connection>, restore: Restore, deadline: number, kind: "plain" | "impatient"): Effect.Effect<Lease, SqlError> => {
   const entry = lending.take()
-  return entry === undefined ? Effect.map(lending.acquire(restore, deadline, impatient), (entry) => ({ lending, entry })) : Exit.succeed({ lending, entry })
+  return entry === undefined ? Effect.map(lending.acquire(restore, deadline, kind), (entry) => ({ lending, entry })) : Exit.succeed({ lending, entry })
 }

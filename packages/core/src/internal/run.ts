@@ -51,6 +51,16 @@ export const runIn = <A, B>(
     return client.replicas === undefined || query.readOnly ? run : writing(client, run)
   }
   const lending = poolOf(client, query).lending
+  const { lanes } = lending
+  if (lanes !== undefined && !prepared.leavesState && client.replicas === undefined) {
+    const timed: Work<A> = query.timeout === undefined ? work : (connection) => withTimeout(work(connection), prepared, query.timeout, onLane)
+    return Effect.uninterruptibleMask((restore) => {
+      const entry = lanes.take()
+      return entry === undefined
+        ? Effect.flatMap(lanes.acquire(restore), (entry) => runLeased(lanes, entry, prepared, timed, project, restore))
+        : runLeased(lanes, entry, prepared, timed, project, restore)
+    })
+  }
   if (client.replicas !== undefined) return runRouted(client, client.replicas, prepared, timed, project)
   if (lending.options.synchronous === true) {
     const entry = lending.take()
@@ -92,8 +102,11 @@ const runNow = <A>(
   return effect
 }
 
+/** Who is told how a statement has left its connection: the pool, or the lane that it shared. */
+type Lender = Pick<Lending<Connection>, "release" | "abandon" | "distrust">
+
 const runLeased = <A, B>(
-  lending: Lending<Connection>,
+  lender: Lender,
   entry: Entry<Connection>,
   prepared: Prepared,
   work: Work<A>,
@@ -103,22 +116,22 @@ const runLeased = <A, B>(
   if (prepared.leavesState) entry.dirty = true
   return Effect.matchCauseEffect(restore(applied(work, entry.connection)), {
     onSuccess: (value) => {
-      lending.release(entry)
+      lender.release(entry)
       return Exit.succeed(project(value))
     },
     onFailure: (cause) => {
-      handBack(lending, entry, cause)
+      handBack(lender, entry, cause)
       return Effect.failCause(cause)
     }
   })
 }
 
 /** Gives a connection back after a failure: settled if it may still be at work, destroyed if it is not to be trusted. */
-const handBack = (lending: Lending<Connection>, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
-  if (mustSettle(cause)) return lending.abandon(entry)
+const handBack = (lender: Lender, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
+  if (mustSettle(cause)) return lender.abandon(entry)
   const failure = Cause.failureOption(cause)
-  if (failure._tag === "Some" && failure.value.connection !== "usable") lending.distrust(entry)
-  else lending.release(entry)
+  if (failure._tag === "Some" && failure.value.connection !== "usable") lender.distrust(entry)
+  else lender.release(entry)
 }
 
 /**
@@ -195,18 +208,21 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
 const ended = (): SqlError.SqlError =>
   SqlError.make(new Reason.TransactionStateError({ message: "the stream was ended by the COMMIT or ROLLBACK of its transaction", operation: "stream" }))
 
+const onLane = ", those before it on its lane included; it is cancelled when nobody else's is on that lane"
+
 // Law S3: a stream's timeout is the server's time for each chunk. The consumer's own is not counted.
 const demanded = (rows: Rows, prepared: Prepared) => withTimeout(rows.next, prepared, prepared.query.timeout)
 
 const withTimeout = <A, R>(
   effect: Effect.Effect<A, SqlError.SqlError, R>,
   prepared: Prepared,
-  timeout: number | undefined
+  timeout: number | undefined,
+  where = "; it was cancelled"
 ): Effect.Effect<A, SqlError.SqlError, R> =>
   bounded(effect, timeout, () =>
     SqlError.make(
       new Reason.StatementTimeoutError({
-        message: `the statement ran longer than ${timeout} ms, the ${prepared.timeout === "statement" ? "statement's own timeout" : "database's statementTimeout"}; it was cancelled`,
+        message: `the statement ran longer than ${timeout} ms, the ${prepared.timeout === "statement" ? "statement's own timeout" : "database's statementTimeout"}${where}`,
         statement: prepared.query.sql,
         operation: "execute",
         timeout: prepared.timeout,

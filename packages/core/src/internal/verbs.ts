@@ -125,6 +125,7 @@ const added = (a: Stats, b: Stats): Stats => ({
   retired: a.retired + b.retired,
   max: a.max + b.max,
   acquired: a.acquired + b.acquired,
+  pipelined: a.pipelined + b.pipelined,
   waited: a.waited + b.waited,
   timeouts: a.timeouts + b.timeouts,
   opened: a.opened + b.opened,

@@ -53,6 +53,7 @@ export const role = (connection: Connection.Connection): Effect.Effect<Hosts.Rol
 
 export class Postgres implements Connection.Connection {
   readonly capabilities: Dialect.Capabilities
+  readonly maxInFlight: number
   readonly statements: Statements
   /** Streams in a transaction that was begun for them, and not by the user. */
   readonly alone = new Set<Cursor>()
@@ -61,6 +62,7 @@ export class Postgres implements Connection.Connection {
 
   constructor(readonly wire: Wire, readonly settings: Settings) {
     this.capabilities = capabilitiesOf(settings)
+    this.maxInFlight = settings.maxInFlight
     this.statements = new Statements(settings.maxPrepared)
   }
 
@@ -137,11 +139,10 @@ export class Postgres implements Connection.Connection {
     wire.send(task)
   }
 
-  /** Sends a query in a transaction without waiting for those before it. `parsed`: the statements that those have parsed. */
-  behind(query: Connection.Query, params: ReadonlyArray<Encoded>, parsed: Set<Statement>, done: (exit: Exit.Exit<Connection.Result, SqlError.SqlError>) => void): void {
-    const statement = this.statement(query)
-    const follows = parsed.has(statement)
-    if (statement.name !== "") parsed.add(statement)
+  /** Sends a query in a transaction without waiting for those before it. */
+  behind(query: Connection.Query, params: ReadonlyArray<Encoded>, done: (exit: Exit.Exit<Connection.Result, SqlError.SqlError>) => void): void {
+    const statement = this.statement(query, true)
+    const follows = statement.isPending
     const task = new Run(query, statement, this.settings.shapes, this.bigints(query), false, (run, error) => {
       if (error === undefined) return done(resultOf(run))
       if (isStale(error, statement)) this.outdated(error, statement)
@@ -157,7 +158,7 @@ export class Postgres implements Connection.Connection {
     else this.statements.forget(statement)
   }
 
-  private statement(query: Connection.Query): Statement {
+  private statement(query: Connection.Query, follows = false): Statement {
     if (this.wire.areNamesGone) {
       this.wire.areNamesGone = false
       this.statements.clear()
@@ -167,7 +168,7 @@ export class Postgres implements Connection.Connection {
       this.wire.isSchemaChanged = false
       this.statements.forgetAll()
     }
-    return this.statements.get(query.sql, query.params, query.prepare)
+    return this.statements.get(query.sql, query.params, query.prepare, follows)
   }
 
   private bigints(query: Connection.Query): boolean {

@@ -69,7 +69,10 @@ export class Cursor {
       const { name, sql, types, isParsed } = this.options.statement
       statements.writeClosing()
       if (begin) messages.run("BEGIN")
-      if (!isParsed) messages.parse(name, sql, types).describeStatement(name)
+      if (!isParsed) {
+        this.options.statement.isPending = true
+        messages.parse(name, sql, types).describeStatement(name)
+      }
       messages.bind(this.portal, name, params)
       if (isParsed) this.shaped(this.options.statement.shape)
       this.fetch(new Fetch(this, begin ? 1 : 0), Math.min(first, this.most))
@@ -155,6 +158,7 @@ export class Cursor {
   fetched(how: "over" | "suspended", fault: DriverError | undefined): void {
     this.isFetching = false
     this.isOpened = true
+    this.options.statement.isPending = false
     if (fault !== undefined) {
       this.error ??= this.options.failure(fault)
       this.isOver = true

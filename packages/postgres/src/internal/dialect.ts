@@ -56,14 +56,18 @@ export const dialect: Dialect.Dialect = {
 /** What is left of it where a pooler lends another session to every transaction. */
 const pooled: Dialect.Capabilities = { ...capabilities, sessions: false }
 
+/** What is left of it where statements share connections: one that others stand behind runs to its end. */
+const shared: Dialect.Capabilities = { ...capabilities, cancel: "detached" }
+
 /** What is left of it inside of this process. */
 const embedded: Dialect.Capabilities = { ...capabilities, cancel: "none" }
 
 /** Where a server is, as far as it matters to what can be done. */
-type Where = Pick<Settings, "isEmbedded" | "isPooled">
+type Where = Pick<Settings, "isEmbedded" | "isPooled" | "maxInFlight">
 
 /** What a connection of these settings can do. */
-export const capabilitiesOf = ({ isEmbedded, isPooled }: Where): Dialect.Capabilities => isEmbedded ? embedded : isPooled ? pooled : capabilities
+export const capabilitiesOf = ({ isEmbedded, isPooled, maxInFlight }: Where): Dialect.Capabilities =>
+  isEmbedded ? embedded : isPooled ? pooled : maxInFlight > 1 ? shared : capabilities
 
 /** The dialect of a database whose JSON comes as text, or parsed. */
 export const dialectOf = (json: "string" | "parsed", where: Where): Dialect.Dialect => ({ ...dialect, capabilities: capabilitiesOf(where), tables: tables(json) })

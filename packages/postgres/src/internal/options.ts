@@ -59,6 +59,8 @@ export interface Settings {
   readonly types: NonNullable<Config["types"]>
   readonly statementSavepoints: boolean
   readonly maxPrepared: number
+  /** Single statements that may be under way at a time on one connection. */
+  readonly maxInFlight: number
   /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
   readonly demoted: (() => void) | undefined
   /** Behind a pooler each transaction may have another session of the server. */
@@ -73,6 +75,8 @@ export interface Checked extends Settings {
   readonly places: ReadonlyArray<Place>
   readonly target: Pick<Config, "targetSessionAttrs" | "loadBalanceHosts" | "hostCoolDown">
   readonly passFile: File | undefined
+  /** Connections that single statements share. */
+  readonly lanes: number
 }
 
 /** `host:port`, an IPv6 address in brackets; or the path of a socket. */
@@ -124,6 +128,8 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
     const requireAuth = config.requireAuth ?? said.requireAuth
     const isHomeRead = config.environment === true
     const isPooled = yield* pooled(config, parameters)
+    const lanes = config.pipeline === undefined ? 0 : yield* Options.count("pipeline.lanes", config.pipeline.lanes, 0, 1)
+    if (lanes > 0 && isPooled) yield* Options.refuse("pipeline", "needs sessions of its own, and behind a pooler in transaction mode there are none")
     const maxPrepared = yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 0)
     return {
       driver: {
@@ -160,10 +166,15 @@ export const settings = (config: Config): Effect.Effect<Checked, SqlError.SqlErr
       types: config.types ?? {},
       statementSavepoints: config.statementSavepoints ?? false,
       maxPrepared: isPooled ? 0 : maxPrepared,
+      maxInFlight: lanes > 0 ? inFlight : 1,
+      lanes,
       isPooled,
       isEmbedded: false
     }
   })
+
+// Enough to hide a round trip; and whoever stands behind a statement that turns out slow waits for it.
+const inFlight = 64
 
 /** The servers, by the fields or else by the sources. */
 const placesOf = (config: Config, said: Said): Options.Checked<ReadonlyArray<Place>> =>

@@ -37,7 +37,7 @@ export class Run extends Task {
     private readonly bigints: boolean,
     readonly isGuarded: boolean,
     private readonly done: Done,
-    /** A task before this one, which is under way, has it parsed: its shape is known when that is answered. */
+    /** A task before this one, which is under way, has it parsed, and this one fails with it: its shape is known when that is answered. */
     private readonly follows = false
   ) {
     super()
@@ -49,7 +49,10 @@ export class Run extends Task {
   write(params: ReadonlyArray<Encoded>): void {
     const { name, sql, types } = this.statement
     if (this.isGuarded) messages.run(`SAVEPOINT ${guard}`)
-    if (!this.statement.isParsed && !this.follows) messages.parse(name, sql, types).describeStatement(name)
+    if (!this.statement.isParsed && !this.follows) {
+      this.statement.isPending = true
+      messages.parse(name, sql, types).describeStatement(name)
+    }
     messages.bind("", name, params).execute("", 0)
     if (this.isGuarded) messages.run(`RELEASE ${guard}`)
     messages.sync()
@@ -99,6 +102,7 @@ export class Run extends Task {
   }
 
   ready(): void {
+    this.statement.isPending = false
     this.done(this, this.fault)
   }
 

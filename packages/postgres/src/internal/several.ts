@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Postgres } from "./connection.js"
 import type { Encoded } from "./messages.js"
-import type { Statement } from "./statements.js"
 import { Status } from "./wire.js"
 
 // What is under way at once. A text of 100 KB is a hundred times as much as a point query, so both are counted.
@@ -87,15 +86,12 @@ const together = (
         const error = failure ?? refusal
         resume(error === undefined ? Exit.succeed(sent.length) : Exit.fail(error))
       }
-      const parsed = new Set<Statement>()
-      connection.wire.gathered(() => {
-        for (const [i, query] of sent.entries()) {
-          // A text that comes once is most likely made by a program. Of more than the connection keeps, one would be closed
-          // before it is bound.
-          const isNamed = query.prepare && texts.get(query.sql)! > 1 && texts.size < connection.settings.maxPrepared / 2
-          const named = isNamed ? query : { ...query, prepare: false }
-          connection.behind(named, encoded[i]!, parsed, ended)
-        }
-      })
+      for (const [i, query] of sent.entries()) {
+        // A text that comes once is most likely made by a program. Of more than the connection keeps, one would be closed
+        // before it is bound.
+        const isNamed = query.prepare && texts.get(query.sql)! > 1 && texts.size < connection.settings.maxPrepared / 2
+        const named = isNamed ? query : { ...query, prepare: false }
+        connection.behind(named, encoded[i]!, ended)
+      }
     })
   })

@@ -18,6 +18,8 @@ export interface Statement {
   readonly types: ReadonlyArray<number>
   /** The server has it by its name, and this is the shape of its rows; it is `undefined` for no rows. */
   isParsed: boolean
+  /** Its Parse is on its way, and not answered yet. */
+  isPending: boolean
   shape: Shape | undefined
 }
 
@@ -37,13 +39,15 @@ export class Statements {
 
   constructor(private readonly maximum: number) {}
 
-  /** The statement for this text and these parameters; it is `known` to the server or must be parsed by whoever asks. */
-  get(sql: string, params: ReadonlyArray<unknown>, prepare: boolean): Statement {
+  /** The statement for this text and these parameters; it is `known` to the server or must be parsed by whoever asks. `follows`: they fail with whoever is having it parsed now. */
+  get(sql: string, params: ReadonlyArray<unknown>, prepare: boolean, follows: boolean): Statement {
     const isNamed = prepare && this.areNamesKept && this.maximum > 0 && sql.length <= longest
-    if (!isNamed) return { name: "", sql, types: params.map(typeOf), isParsed: false, shape: undefined }
+    if (!isNamed) return statementOf("", sql, params)
     const variants = this.known.get(sql)
     const found = variants?.find((one) => fits(one.types, params))
     if (found !== undefined) {
+      // Whether it will be there nobody knows yet, and who does not fail with it must not need it.
+      if (found.isPending && !follows) return statementOf("", sql, params)
       // Only a full cache has an order that matters.
       if (this.size * 2 > this.maximum) {
         this.known.delete(sql)
@@ -51,7 +55,7 @@ export class Statements {
       }
       return found
     }
-    const statement: Statement = { name: `${this.prefix}${++this.names}`, sql, types: params.map(typeOf), isParsed: false, shape: undefined }
+    const statement = statementOf(`${this.prefix}${++this.names}`, sql, params)
     if (variants === undefined) this.known.set(sql, [statement])
     else variants.push(statement)
     this.size++
@@ -71,7 +75,7 @@ export class Statements {
   }
 
   private doom(statement: Statement): void {
-    if (statement.isParsed) this.doomed.push(statement.name)
+    if (statement.isParsed || statement.isPending) this.doomed.push(statement.name)
     statement.isParsed = false
   }
 
@@ -113,6 +117,9 @@ export class Statements {
     for (const name of this.doomed.splice(0)) messages.closeStatement(name)
   }
 }
+
+const statementOf = (name: string, sql: string, params: ReadonlyArray<unknown>): Statement =>
+  ({ name, sql, types: params.map(typeOf), isParsed: false, isPending: false, shape: undefined })
 
 const fits = (types: ReadonlyArray<number>, params: ReadonlyArray<unknown>): boolean => {
   if (types.length !== params.length) return false

@@ -42,6 +42,8 @@ export class Wire {
   /** Who is told that the connection has ended. */
   onEnd: (() => void) | undefined = undefined
   private readonly tasks: Array<Task> = []
+  /** How many of them wait for the end of this turn, in which they are sent together. */
+  private gathered = 0
   private waiting: (() => void) | undefined = undefined
   private readonly socket: Duplex
 
@@ -98,14 +100,18 @@ export class Wire {
       return task.lost(closedError())
     }
     this.tasks.push(task)
+    if (this.tasks.length > 1) this.gather()
     this.socket.write(messages.take())
   }
 
-  /** What is sent in between leaves together. */
-  gathered(use: () => void): void {
+  // What is sent behind others in one turn leaves in one packet: 100 statements by 1 call of the system instead of 100.
+  private gather(): void {
+    if (this.gathered++ > 0) return
     this.socket.cork()
-    use()
-    this.socket.uncork()
+    queueMicrotask(() => {
+      this.gathered = 0
+      this.socket.uncork()
+    })
   }
 
   /** Sends what stands in `messages` as more of the task that is under way: data of a COPY. */
@@ -253,7 +259,9 @@ export class Wire {
       this.socket.on("error", ignore)
       this.socket.destroy()
     }
-    for (const task of this.tasks.splice(0)) task.lost(error)
+    const tasks = this.tasks.splice(0)
+    const sent = tasks.length - this.gathered
+    for (const [index, task] of tasks.entries()) task.lost(index > 0 && (index >= sent || isFatal(error)) ? unbegun(error) : error)
     this.settleIdle()
     const { onEnd } = this
     this.onEnd = undefined
@@ -312,10 +320,14 @@ const ended = (message: string, code = "ECONNRESET"): Driver.DriverError => Obje
 const copyError = (): Driver.DriverError =>
   serverError("a COPY waits for data, which a statement does not carry", 0, { severity: "ERROR", code: "0A000" })
 
+// Statements are run in their order: what stood behind the one in which the server ended the session it has not begun.
+const unbegun = (error: Driver.DriverError): Driver.DriverError =>
+  ended(`the session ended before the statement was begun: ${error.message}`, closedCode)
+
 /** It was known before anything was sent. */
 export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
 
-/** Whether nothing was sent. */
+/** Whether nothing was sent, or nothing of it was begun. */
 export const isUnsent = (error: Driver.DriverError): boolean => error.code === closedCode
 
 const isFatal = (error: Driver.DriverError): boolean => error.severity === "FATAL" || error.severity === "PANIC"

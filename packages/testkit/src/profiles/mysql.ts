@@ -120,7 +120,7 @@ export const mariadb: Profile.Profile = {
   dialect: "mysql",
   // Not `lastInsertId` as the suite asks for it: of an INSERT of many rows the server tells the first key, not the last.
   has: new Set([
-    "savepoints", "sessions", "streaming", "describe", "readOnlyTransactions", "concurrent", "interruption", "failedStatement",
+    "savepoints", "sessions", "streaming", "describe", "readOnlyTransactions", "concurrent", "interruption", "interruptionAmidOthers", "failedStatement",
     "endsTransaction", "server"
   ]),
   sql: inMariadb,

@@ -1,5 +1,5 @@
 /**
- * The profiles of PostgreSQL: as the server has it, and with `statementSavepoints`.
+ * The profiles of PostgreSQL: as the server has it, with `statementSavepoints`, with lanes, behind PgBouncer; and PGlite.
  *
  * @since 0.1.0
  */
@@ -111,7 +111,7 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "readOnlyTransactions", "statementsBesideStream", "concurrent",
-  "interruption", "deferredConstraints"
+  "interruption", "interruptionAmidOthers", "deferredConstraints"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({
@@ -143,6 +143,17 @@ export const postgres: Profile.Profile = profile("postgres", ["server"])
 export const postgresSavepoints: Profile.Profile = profile("postgres, with statementSavepoints", ["failedStatement"])
 
 /**
+ * Where single statements share lanes: one that is interrupted while others stand behind it runs on, and they wait for its
+ * end. The dialect's own tests ask what becomes of those at the head, in the middle and at the end of a lane.
+ */
+export const postgresLanes: Profile.Profile = {
+  ...postgres,
+  name: "postgres, with lanes",
+  dialect: "postgres with lanes",
+  has: new Set([...postgres.has].filter((need) => need !== "interruptionAmidOthers" && need !== "server"))
+}
+
+/**
  * Behind PgBouncer in transaction mode: a connection is no session. `db.session`, `db.reserve`, LISTEN, session advisory
  * locks, PREPARE, temporary tables and a SET of the session are UnsupportedErrors, so that no case which needs a session
  * applies; the dialect's own tests ask for each refusal. Faults are asked of the server itself.
@@ -162,11 +173,11 @@ export const pglite: Profile.Profile = {
   ...postgres,
   name: "pglite",
   dialect: "pglite",
-  has: new Set(always.filter((need) => need !== "concurrent" && need !== "interruption")),
+  has: new Set(always.filter((need) => need !== "concurrent" && need !== "interruption" && need !== "interruptionAmidOthers")),
   exempt: {
     S3: "the database is inside the process: it cannot die alone"
   }
 }
 
 /** Every way in which the suite runs this dialect. */
-export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints, postgresPooled, pglite]
+export const all: ReadonlyArray<Profile.Profile> = [postgres, postgresSavepoints, postgresLanes, postgresPooled, pglite]

@@ -89,7 +89,7 @@ const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profi
 })
 
 /** A file, with worker threads. */
-export const sqlite: Profile.Profile = profile("sqlite, a file", ["concurrent", "interruption", "longStep", "longStepBesideOthers"])
+export const sqlite: Profile.Profile = profile("sqlite, a file", ["concurrent", "interruption", "interruptionAmidOthers", "longStep", "longStepBesideOthers"])
 
 /** A file, on the caller's thread: a statement that runs stops the event loop, so that nothing can interrupt it. */
 export const sqliteInline: Profile.Profile = profile("sqlite, without threads", ["concurrent"])

@@ -161,7 +161,7 @@ export const interruption: ReadonlyArray<Case> = [
   {
     law: "S5",
     title: "interrupting one statement stops no other",
-    needs: ["interruption", "concurrent"],
+    needs: ["interruptionAmidOthers", "concurrent"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       const innocent = yield* Effect.fork(Effect.repeatN(db.unsafe(bench.profile.sql.rows(200)).values, 150))
@@ -226,7 +226,7 @@ export const interruption: ReadonlyArray<Case> = [
     title: "statementTimeout holds for every statement, and says so",
     needs: ["interruption"],
     run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open({ statementTimeout: 150 })
+      const db = yield* bench.open({ statementTimeout: 500 })
       const reason = yield* fails(db.unsafe(bench.profile.sql.endless), "StatementTimeoutError")
       assert.strictEqual(reason.timeout, "database")
       assert.strictEqual((yield* fails(db.unsafe(bench.profile.sql.endless).timeout(50), "StatementTimeoutError")).timeout, "statement")

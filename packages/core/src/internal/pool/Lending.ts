@@ -21,6 +21,7 @@ import { bounded } from "./bounded.js"
 import { recycle, settle } from "./cleaning.js"
 import type { Settings } from "./config.js"
 import { housekeeping } from "./housekeeping.js"
+import { Lanes } from "./Lanes.js"
 import { Leaks } from "./Leaks.js"
 import type { Observer } from "./Observer.js"
 import { Opening } from "./Opening.js"
@@ -33,6 +34,7 @@ export class Lending<C extends Connection> {
   readonly state: State<C>
   readonly counters = {
     acquired: 0,
+    pipelined: 0,
     waited: 0,
     timeouts: 0,
     opened: 0,
@@ -45,6 +47,8 @@ export class Lending<C extends Connection> {
   private readonly background = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   private readonly opening: Opening<C>
   readonly leaks: Leaks<C>
+  /** Leases that single statements share; `undefined` where they share none. */
+  readonly lanes: Lanes<C> | undefined
   private watchingDeadlines = false
   /** Since when a statement does not end whose connection cannot be replaced. */
   stuckSince: number | undefined = undefined
@@ -58,6 +62,7 @@ export class Lending<C extends Connection> {
     readonly observer: Observer | undefined
   ) {
     this.state = new State<C>(settings, (connection) => !connection.isClosed)
+    this.lanes = settings.lanes > 0 ? new Lanes(this, settings.lanes) : undefined
     this.leaks = new Leaks(options.name, settings.leakAfter, (effect) => this.fork(effect))
     this.opening = new Opening(options, settings, this.state, {
       fork: (effect) => this.fork(effect),
@@ -104,33 +109,33 @@ export class Lending<C extends Connection> {
   }
 
   /** The long way: validate, open, or queue. To be called as it is run, where interruption is masked; only the waiting is restored. */
-  acquire(restore: Restore, deadline = this.now + this.settings.acquireTimeout, impatient = false): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  acquire(restore: Restore, deadline = this.now + this.settings.acquireTimeout, kind: Waiter<C>["kind"] = "plain"): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const { observer } = this
     const start = this.now
-    const lease = this.attempt(restore, deadline, false, impatient)
+    const lease = this.attempt(restore, deadline, false, kind)
     return observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => observer.waited(this.now - start)))
   }
 
-  private attempt(restore: Restore, deadline: number, ahead: boolean, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  private attempt(restore: Restore, deadline: number, ahead: boolean, kind: Waiter<C>["kind"]): Effect.Effect<Entry<C>, SqlError.SqlError> {
     if (this.state.closed) return Effect.fail(this.closedError())
     if (this.stuckSince !== undefined) return Effect.fail(this.stuckError())
     const now = this.now
     for (let entry = this.state.take(now); entry !== undefined; entry = this.state.take(now)) {
       if (!this.state.isCurrent(entry, now)) this.discard(entry, "graceful")
-      else if (now - entry.checkedAt > this.settings.validateAfter) return this.validate(restore, entry, deadline, impatient)
+      else if (now - entry.checkedAt > this.settings.validateAfter) return this.validate(restore, entry, deadline, kind)
       else {
         this.counters.acquired++
         return Effect.succeed(entry)
       }
     }
-    return this.queue(restore, deadline, ahead, impatient)
+    return this.queue(restore, deadline, ahead, kind)
   }
 
   // A dead connection costs the borrower its ping, not its place in the queue; one that is mute, no more than a cancelling.
-  private validate(restore: Restore, entry: Entry<C>, deadline: number, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
+  private validate(restore: Restore, entry: Entry<C>, deadline: number, kind: Waiter<C>["kind"]): Effect.Effect<Entry<C>, SqlError.SqlError> {
     const again = (): Effect.Effect<Entry<C>, SqlError.SqlError> => {
       this.discard(entry, "destroy")
-      return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true, impatient)
+      return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true, kind)
     }
     const limit = Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout))
     return restore(bounded(entry.connection.ping, limit, () => this.lateError())).pipe(
@@ -148,8 +153,8 @@ export class Lending<C extends Connection> {
     )
   }
 
-  private queue(restore: Restore, deadline: number, ahead: boolean, impatient: boolean): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    const waiter = new Waiter<C>(deadline, noWake, impatient)
+  private queue(restore: Restore, deadline: number, ahead: boolean, kind: Waiter<C>["kind"]): Effect.Effect<Entry<C>, SqlError.SqlError> {
+    const waiter = new Waiter<C>(deadline, noWake, kind)
     const wait = Effect.async<Entry<C>, SqlError.SqlError>((resume) => {
       waiter.wake = () => {
         if (waiter.entry === undefined) return resume(Exit.fail(waiter.failure ?? this.closedError()))
@@ -164,6 +169,7 @@ export class Lending<C extends Connection> {
     return Effect.catchAllCause(restore(wait), (cause) => {
       // Woken and interrupted at once: the connection was ours already.
       if (waiter.entry === undefined) this.state.leave(waiter)
+      else if (waiter.entry.riders > 0) this.lanes?.release(waiter.entry)
       else this.release(waiter.entry)
       return Effect.failCause(cause)
     })

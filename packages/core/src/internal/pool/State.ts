@@ -21,6 +21,10 @@ export class Entry<C> {
   /** Where the borrower took it; filled only when leaks are looked for. */
   place: string | undefined = undefined
   reported = false
+  /** Statements that share this lease. */
+  riders = 0
+  /** It takes more of them. */
+  isLane = false
 
   constructor(
     readonly connection: C,
@@ -44,8 +48,11 @@ export class Waiter<C> {
   constructor(
     readonly deadline: number,
     public wake: () => void,
-    /** It has somewhere else to go: it waits for a connection that is being opened, and not for the next attempt. */
-    readonly isImpatient = false
+    /**
+     * `impatient`: it has somewhere else to go, and waits for a connection that is being opened, and not for the next attempt.
+     * `sharing`: it is a single statement, which a lane will do for.
+     */
+    readonly kind: "plain" | "impatient" | "sharing" = "plain"
   ) {}
 }
 
@@ -54,6 +61,7 @@ class Queue<C> {
   head: Waiter<C> | undefined = undefined
   private tail: Waiter<C> | undefined = undefined
   size = 0
+  sharing = 0
 
   // By deadline, which is by arrival: one that has waited for another pool before stands where it would if it had come here.
   add(waiter: Waiter<C>): void {
@@ -68,6 +76,7 @@ class Queue<C> {
     if (behind === undefined) this.tail = waiter
     else behind.before = waiter
     this.size++
+    if (waiter.kind === "sharing") this.sharing++
   }
 
   delete(waiter: Waiter<C>): void {
@@ -77,6 +86,7 @@ class Queue<C> {
     else waiter.behind.before = waiter.before
     waiter.queue = waiter.before = waiter.behind = undefined
     this.size--
+    if (waiter.kind === "sharing") this.sharing--
   }
 }
 
@@ -96,6 +106,9 @@ export class State<C> {
   retired = 0
   generation = 0
   closed = false
+  /** Lanes that may still be opened, and how many statements each of them takes. */
+  lanes = 0
+  laneRoom = 1
 
   constructor(readonly limits: Limits, private readonly isAlive: (connection: C) => boolean) {}
 
@@ -157,7 +170,7 @@ export class State<C> {
   dismissImpatient(): ReadonlyArray<Waiter<C>> {
     const out: Array<Waiter<C>> = []
     for (const queue of [this.first, this.queue]) {
-      for (let waiter = queue.head; waiter !== undefined; waiter = waiter.behind) if (waiter.isImpatient) out.push(waiter)
+      for (let waiter = queue.head; waiter !== undefined; waiter = waiter.behind) if (waiter.kind === "impatient") out.push(waiter)
     }
     for (const waiter of out) this.leave(waiter)
     return out
@@ -180,7 +193,10 @@ export class State<C> {
    */
   demand(): number {
     if (this.closed) return 0
-    const forWaiters = this.waiting - this.connecting
+    const sharing = this.first.sharing + this.queue.sharing
+    const fitting = this.lanes * this.laneRoom
+    const forSharing = sharing <= fitting ? Math.ceil(sharing / this.laneRoom) : this.lanes + sharing - fitting
+    const forWaiters = this.waiting - sharing + forSharing - this.connecting
     const forMin = this.limits.min - this.size
     const forIdle = this.limits.minIdle - (this.idle.length + this.connecting)
     // Connections that are taken out and do not end (a step that cannot be stopped) are replaced, but not for ever.
@@ -223,6 +239,14 @@ export class State<C> {
     this.leave(waiter)
     entry.lentAt = now
     waiter.entry = entry
+    return waiter
+  }
+
+  /** Takes the first borrower out of the queue where a lane will do for it; nobody passes one that it will not do for. */
+  nextSharing(): Waiter<C> | undefined {
+    const waiter = this.first.head ?? this.queue.head
+    if (waiter?.kind !== "sharing") return undefined
+    this.leave(waiter)
     return waiter
   }
 

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Config } from "../../Pool.js"
+import type { Options } from "../../Pool.js"
 import { type Checked, count, fraction, millis, refuse } from "../../Options.js"
 
 export interface Settings {
@@ -22,9 +22,10 @@ export interface Settings {
   readonly cancelTimeout: number
   readonly reset: "tracked" | "always"
   readonly lazy: boolean
+  readonly lanes: number
 }
 
-export const check = (config: Config): Checked<Settings> =>
+export const check = (config: Omit<Options, "connect" | "isCurrent">): Checked<Settings> =>
   Either.gen(function*() {
     const max = yield* count("pool.max", config.max, 10, 1)
     const min = yield* count("pool.min", config.min, 0, 0)
@@ -35,6 +36,10 @@ export const check = (config: Config): Checked<Settings> =>
     if (reset !== "tracked" && reset !== "always") {
       return yield* refuse("pool.reset", `must be "tracked" or "always", was ${JSON.stringify(reset)}`)
     }
+    const lanes = config.lanes ?? 0
+    if (lanes > max) return yield* refuse("pool.max", `must not be below the number of lanes (${lanes}), was ${max}`)
+    // Statements that share a lease have one session, and no reset between them.
+    if (lanes > 0 && reset === "always") return yield* refuse("pool.reset", "must be \"tracked\" where statements share lanes")
     return {
       max,
       min,
@@ -49,6 +54,7 @@ export const check = (config: Config): Checked<Settings> =>
       closeTimeout: yield* millis("pool.closeTimeout", config.closeTimeout, 10_000, "zero"),
       cancelTimeout: yield* millis("pool.cancelTimeout", config.cancelTimeout, 5_000),
       reset,
-      lazy: config.lazy ?? false
+      lazy: config.lazy ?? false,
+      lanes
     }
   })
