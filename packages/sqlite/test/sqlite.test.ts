@@ -169,6 +169,8 @@ describe("a step that cannot be stopped", () => {
   it.live("on a reader: the fiber is free at once, the thread is retired, replaced, and counted until it ends", () =>
     run({ filename: newFile(), readers: 1, pool: { cancelTimeout: 100 } }, (db) =>
       Effect.gen(function*() {
+        // The thread is there before the step is: what is interrupted must be the step, and not the opening.
+        yield* db`SELECT 1`
         const fiber = yield* Effect.fork(db.unsafe(`SELECT ${step}`))
         yield* Effect.sleep(100)
         const start = Date.now()
