@@ -1,46 +1,17 @@
 /**
  * The config of MySQL and MariaDB: every field, its unit and its default.
  *
- * Types alone: what a field cannot be is said by `internal/options`. Its names are those of the public module: `Mysql.Config`
- * and `Mysql.Tls`.
+ * Types alone: what a field cannot be is said by `internal/options`. Its names are those of the public module: `Mysql.Config`.
  *
  * @since 0.1.0
  */
 import type * as Credentials from "@sluice/core/Credentials"
 import type * as Database from "@sluice/core/Database"
 import type * as Hosts from "@sluice/core/Hosts"
+import type * as Tls from "@sluice/core/Tls"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import type { Decoders, Encoder } from "./Codecs.js"
-
-/**
- * How TLS is spoken. The server's certificate and its name are checked unless this says otherwise.
- *
- * @example
- * ```ts
- * import type { Mysql } from "@sluice/mysql"
- * import { readFileSync } from "node:fs"
- *
- * const tls: Mysql.Tls = { ca: readFileSync("ca.pem", "utf8") }
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface Tls {
-  /** Certificates that are trusted, in PEM. Default: Node's own. */
-  readonly ca?: string | undefined
-  /** The client's certificate, in PEM. */
-  readonly cert?: string | undefined
-  /** The client's key, in PEM. */
-  readonly key?: Redacted.Redacted | undefined
-  /** The passphrase of the client's key. */
-  readonly passphrase?: Redacted.Redacted | undefined
-  /** Whether a certificate that nobody vouches for fails the connecting. Default true. */
-  readonly rejectUnauthorized?: boolean | undefined
-  /** Whether the certificate must be for this host. Default as `rejectUnauthorized`. */
-  readonly verifyIdentity?: boolean | undefined
-}
 
 /**
  * How a server is reached, and what every session is opened with. Durations are milliseconds where they are numbers. A
@@ -106,10 +77,10 @@ export interface Config extends Database.Config, Hosts.Config {
    */
   readonly readDefaultGroup?: string | undefined
   /**
-   * `true`: a server that is not proven to be the one fails the connecting. Default false. A clear-text password is sent
-   * over TLS only.
+   * How TLS is spoken; `true`: a server that is not proven to be the one fails the connecting. `prefer` goes on without TLS only
+   * where the server has none. Default false. A clear-text password is sent over TLS only.
    */
-  readonly tls?: boolean | Tls | undefined
+  readonly tls?: boolean | Tls.Tls | undefined
   /**
    * The server's RSA key, in PEM, by which caching_sha2_password and sha256_password encrypt the password where there is no
    * TLS. Without it the server is asked for its key, and whoever sits in between may answer: then it is they who get the

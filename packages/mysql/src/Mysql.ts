@@ -32,7 +32,7 @@ import { wireOf } from "./internal/wire.js"
 import * as Stock from "./Stock.js"
 
 export { type Decoders, type Encoder, encoder, type Parameter } from "./Codecs.js"
-export type { Config, Tls } from "./Config.js"
+export type { Config } from "./Config.js"
 export { type Called, callProcedure, kill } from "./Procedure.js"
 export type { StockClient, StockConfig } from "./Stock.js"
 

@@ -8,7 +8,7 @@ import * as Mysql from "@sluice/mysql/Mysql"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { authority } from "./certificates.js"
+import { authority } from "@sluice/testkit/Certificates"
 import { asking } from "./logins.js"
 import { isMissing, real, servers } from "./server.js"
 
@@ -47,7 +47,7 @@ describe.skipIf(isMissing)("authentication", () => {
       assert.strictEqual(yield* user(login), username)
       assert.strictEqual(yield* user(login), username)
       yield* using({ url }, (db) => db.unsafe("FLUSH PRIVILEGES"))
-      assert.strictEqual(yield* user({ ...login, tls: { rejectUnauthorized: false } }), username)
+      assert.strictEqual(yield* user({ ...login, tls: { mode: "require" } }), username)
       yield* using({ url }, (db) => db.unsafe("FLUSH PRIVILEGES"))
       const { Value: serverPublicKey } = yield* using({ url }, (db) => db<{ Value: string }>`SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key'`.one)
       assert.strictEqual(yield* user({ ...login, serverPublicKey }), username)
@@ -73,7 +73,7 @@ describe.skipIf(isMissing)("authentication", () => {
       const url = mysql!
       const username = yield* created(url, `IDENTIFIED WITH sha256_password BY "pä$$ 'word'"`)
       assert.strictEqual(yield* user({ url, username, password: secret }), username)
-      assert.strictEqual(yield* user({ url, username, password: secret, tls: { rejectUnauthorized: false } }), username)
+      assert.strictEqual(yield* user({ url, username, password: secret, tls: { mode: "require" } }), username)
     }))
 
   it.scopedLive.skipIf(mariadb === undefined)("mysql_native_password", () =>

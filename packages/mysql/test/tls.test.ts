@@ -3,11 +3,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
+import * as Tls from "@sluice/core/Tls"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { authority, replace } from "./certificates.js"
+import { authority, replace } from "@sluice/testkit/Certificates"
 import { kinds } from "./own.js"
 import { isMissing, real } from "./server.js"
 
@@ -39,7 +40,7 @@ describe.skipIf(isMissing)("TLS", () => {
         assert.notStrictEqual(yield* cipher({ ...config, tls: { ca }, compress: true }), "", "compressed inside of it")
 
         assert.deepStrictEqual(yield* refusal({ ...config, tls: true }), ["ConnectionError", "SELF_SIGNED_CERT_IN_CHAIN", false, "broken", "not-applied"])
-        assert.notStrictEqual(yield* cipher({ ...config, tls: { rejectUnauthorized: false } }), "", "nobody is checked where that is asked for")
+        assert.notStrictEqual(yield* cipher({ ...config, tls: { mode: "require" } }), "", "nobody is checked where that is asked for")
 
         // A certificate for a client only.
         const client = issue("client", "DNS:client")
@@ -60,7 +61,7 @@ describe.skipIf(isMissing)("TLS", () => {
           Mysql.layer(config)
         )
         assert.deepStrictEqual(yield* refusal({ ...config, tls: { ca } }), wrongName)
-        assert.notStrictEqual(yield* cipher({ ...config, tls: { ca, verifyIdentity: false } }), "")
+        assert.notStrictEqual(yield* cipher({ ...config, tls: { ca, mode: "verify-ca" } }), "")
         assert.notStrictEqual(yield* cipher({ ...config, host: "localhost", tls: { ca } }), "")
       }), 60_000)
   }
@@ -89,7 +90,7 @@ describe.skipIf(isMissing)("TLS", () => {
       const { ca, folder, issue } = yield* authority
       const [one, two] = [issue("one", "DNS:one"), issue("two", "DNS:two")]
       const locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"
-      const field = (tls: Mysql.Tls) => Effect.map(Effect.flip(cipher({ host: "host.invalid", tls })), ({ reason }) => {
+      const field = (tls: Tls.Tls) => Effect.map(Effect.flip(cipher({ host: "host.invalid", tls })), ({ reason }) => {
         assert.notInclude(reason.message, "BEGIN")
         return reason._tag === "ConfigError" ? reason.field : reason._tag
       })

@@ -8,43 +8,10 @@
 import type * as Credentials from "@sluice/core/Credentials"
 import type * as Database from "@sluice/core/Database"
 import type * as Hosts from "@sluice/core/Hosts"
+import type * as Tls from "@sluice/core/Tls"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import type { Codec } from "./Codecs.js"
-
-/**
- * How TLS is spoken. The server's certificate and its name are checked unless this says otherwise.
- *
- * @example
- * ```ts
- * import type { Postgres } from "@sluice/postgres"
- * import { readFileSync } from "node:fs"
- *
- * const tls: Postgres.Tls = { ca: readFileSync("ca.pem", "utf8") }
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface Tls {
-  /**
-   * Certificates that are trusted, in PEM; or `system`, the operating system's where Node knows them (22.15 on), else Node's
-   * own. Default: Node's own.
-   */
-  readonly ca?: string | undefined
-  /** Certificates that are revoked: a list of the authority's, in PEM. Default: none. */
-  readonly crl?: string | undefined
-  /** The client's certificate, in PEM. */
-  readonly cert?: string | undefined
-  /** The client's key, in PEM. */
-  readonly key?: Redacted.Redacted | undefined
-  /** The passphrase of the client's key. */
-  readonly passphrase?: Redacted.Redacted | undefined
-  /** Whether a certificate that nobody vouches for fails the connecting. Default true. */
-  readonly rejectUnauthorized?: boolean | undefined
-  /** Whether the certificate must be for this host. Default as `rejectUnauthorized`. */
-  readonly verifyIdentity?: boolean | undefined
-}
 
 /**
  * How a server is reached, and what every session is opened with. Durations are milliseconds where they are numbers. A
@@ -125,8 +92,11 @@ export interface Config extends Database.Config, Hosts.Config {
    * certificates. A socket has no TLS.
    */
   readonly sslmode?: "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full" | undefined
-  /** The certificates; `true` is `sslmode: "verify-full"`, `false` is `disable`. Default: none. */
-  readonly tls?: boolean | Tls | undefined
+  /**
+   * The certificates, and what else is of TLS; its `mode` stands in the place of `sslmode`. `true` is `verify-full`, `false` is `disable`.
+   * A file of a key that others may read is a ConfigError. Default: none.
+   */
+  readonly tls?: boolean | Tls.Tls | undefined
   /**
    * Whether SCRAM is bound to the TLS connection (SCRAM-SHA-256-PLUS), which whoever sits between cannot do: `prefer` where
    * the server has it, `require` or else AuthenticationError. Default `prefer`, as libpq.

@@ -101,7 +101,7 @@ describe.skipIf(isMissing)("Postgres, input that is wrong", () => {
       assert.deepStrictEqual([lacking._tag, lacking.isRetryable], ["ConnectionError", false])
       assert.isBelow(Date.now() - start, 3_000, "what stays as it is is not tried again")
       const ca = readFileSync(join(server.folder, "server.crt"), "utf8")
-      for (const tls of [{ ca }, { rejectUnauthorized: false }]) {
+      for (const tls of [{ ca }, { mode: "require" as const }]) {
         yield* Effect.gen(function*() {
           const db = yield* Database.Database
           assert.strictEqual(yield* db`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`.scalar, true as never)

@@ -1,10 +1,13 @@
 /**
  * A PostgreSQL of a test's own, by the launcher of the test command: with certificates, with rules of its own, to be full.
  */
+import * as Database from "@sluice/core/Database"
+import * as Postgres from "@sluice/postgres/Postgres"
+import type { Certificate } from "@sluice/testkit/Certificates"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { chmodSync, chownSync, copyFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -40,3 +43,25 @@ export const rules = ({ folder, port }: Instance, ...lines: ReadonlyArray<string
     // The postmaster reads them on its own time.
     spawnSync("sleep", ["0.2"])
   })
+
+/** Starts a server with a certificate; PostgreSQL refuses a key that is not its own, so it is given to the user that runs it. */
+export const serving = (certificate: Certificate, ca: string) =>
+  Effect.gen(function*() {
+    const server = yield* instance()
+    const owner = statSync(join(server.folder, "data"))
+    for (const [from, to] of [[certificate.files.cert, "server.crt"], [certificate.files.key, "server.key"], [ca, "ca.crt"]] as const) {
+      const path = join(server.folder, "data", to)
+      copyFileSync(from, path)
+      chownSync(path, owner.uid, owner.gid)
+      chmodSync(path, 0o600)
+    }
+    yield* admin(server, "ALTER SYSTEM SET ssl_ca_file = 'ca.crt'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)")
+    return server
+  })
+
+/** Statements of the administrator, by the socket. */
+export const admin = ({ folder, port }: Instance, ...statements: ReadonlyArray<string>) =>
+  Effect.forEach(statements, (sql) => Effect.flatMap(Database.Database, (db) => db.unsafe(sql)), { discard: true }).pipe(
+    Effect.provide(Postgres.layer({ host: folder, port, username: "postgres", pool: { max: 1 } })),
+    Effect.orDie
+  )

@@ -8,12 +8,10 @@ import * as Postgres from "@sluice/postgres/Postgres"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
-import { execFileSync } from "node:child_process"
-import { chmodSync, chownSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { chmodSync } from "node:fs"
 import { reasonOf, running } from "./asking.js"
-import { authority, type Certificate } from "./certificates.js"
-import { type Instance, instance, rules } from "./own.js"
+import { authority } from "@sluice/testkit/Certificates"
+import { admin, rules, serving } from "./own.js"
 import { isMissing, url } from "./server.js"
 
 /** Whether the session is over TLS, and the name of the client's certificate. */
@@ -26,27 +24,6 @@ const seen = (config: Postgres.Config) =>
 const refusal = (config: Postgres.Config) =>
   Effect.map(reasonOf(Effect.timeout(seen({ ...config, pool: { acquireTimeout: 5_000 } }), 4_000)), (reason) =>
     [reason._tag, reason.code, reason.isRetryable, reason.connection, reason.outcome])
-
-/** Starts a server with a certificate; PostgreSQL refuses a key that is not its own, so it is given to the user that runs it. */
-const serving = (certificate: Certificate, ca: string) =>
-  Effect.gen(function*() {
-    const server = yield* instance()
-    const owner = statSync(join(server.folder, "data"))
-    for (const [from, to] of [[certificate.files.cert, "server.crt"], [certificate.files.key, "server.key"], [ca, "ca.crt"]] as const) {
-      const path = join(server.folder, "data", to)
-      copyFileSync(from, path)
-      chownSync(path, owner.uid, owner.gid)
-      chmodSync(path, 0o600)
-    }
-    yield* admin(server, "ALTER SYSTEM SET ssl_ca_file = 'ca.crt'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)")
-    return server
-  })
-
-const admin = ({ folder, port }: Instance, ...statements: ReadonlyArray<string>) =>
-  Effect.forEach(statements, (sql) => Effect.flatMap(Database.Database, (db) => db.unsafe(sql)), { discard: true }).pipe(
-    Effect.provide(Postgres.layer({ host: folder, port, username: "postgres", pool: { max: 1 } })),
-    Effect.orDie
-  )
 
 const untrusted = ["ConnectionError", "SELF_SIGNED_CERT_IN_CHAIN", false, "broken", "not-applied"]
 const wrongName = ["ConnectionError", "ERR_TLS_CERT_ALTNAME_INVALID", false, "broken", "not-applied"]
@@ -117,11 +94,10 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
 
   it.scopedLive("a client's certificate: asked for, given in PEM or by files, with a key under a passphrase, and refused", () =>
     Effect.gen(function*() {
-      const { ca, file, folder, issue } = yield* authority
+      const { ca, file, folder, issue, lock } = yield* authority
       const server = yield* serving(issue("server", "DNS:localhost"), file)
       const client = issue("certified", "DNS:certified")
-      const locked = join(folder, "locked.key")
-      execFileSync("openssl", ["rsa", "-aes256", "-passout", "pass:s3cr3t", "-in", client.files.key, "-out", locked], { stdio: "ignore" })
+      const { file: locked, key: lockedKey } = lock(client, "s3cr3t")
       chmodSync(client.files.key, 0o600)
       yield* admin(server, "CREATE ROLE certified LOGIN", "CREATE ROLE another LOGIN")
       yield* rules(server, "hostssl all certified,another all cert")
@@ -132,7 +108,7 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
       assert.strictEqual(yield* seen({ ...at, tls: { ca, cert: client.cert, key } }), "/CN=certified")
       assert.strictEqual((yield* refusal({ ...at, username: "another", tls: { ca, cert: client.cert, key } }))[0], "AuthenticationError")
       const passphrase = Redacted.make("s3cr3t")
-      assert.strictEqual(yield* seen({ ...at, tls: { ca, cert: client.cert, key: Redacted.make(readFileSync(locked, "utf8")), passphrase } }), "/CN=certified")
+      assert.strictEqual(yield* seen({ ...at, tls: { ca, cert: client.cert, key: Redacted.make(lockedKey), passphrase } }), "/CN=certified")
       const byFiles = `host=localhost port=${server.port} user=certified dbname=postgres sslmode=verify-full sslrootcert='${file}' sslcert='${client.files.cert}'`
       assert.strictEqual(yield* seen({ url: `${byFiles} sslkey='${client.files.key}'` }), "/CN=certified")
       assert.strictEqual(yield* seen({ url: `${byFiles} sslkey='${locked}' sslpassword=s3cr3t` }), "/CN=certified")
@@ -163,28 +139,22 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
       assert.strictEqual(yield* field({ tls: { ca, cert: client.cert, key: Redacted.make(foreign.key) } }), "tls.key")
       assert.strictEqual(yield* field({ tls: { ca, crl: "nothing" } }), "tls.crl")
       assert.strictEqual(yield* field({ tls: true, sslmode: "require" }), "sslmode")
-      assert.strictEqual(yield* field({ tls: { rejectUnauthorized: false }, sslmode: "require" }), "sslmode")
+      assert.strictEqual(yield* field({ tls: { mode: "require" }, sslmode: "require" }), "sslmode")
     }), 60_000)
 
   it.scopedLive("a server whose certificate is revoked is not spoken to", () =>
     Effect.gen(function*() {
-      const { ca, file, folder, issue } = yield* authority
+      const { ca, file, issue, revocations, revoke } = yield* authority
       const certificate = issue("server", "DNS:localhost")
       const server = yield* serving(certificate, file)
       yield* rules(server, "host all all all trust")
-      const openssl = (...args: ReadonlyArray<string>): void => void execFileSync("openssl", args, { stdio: "ignore", cwd: folder })
-      writeFileSync(join(folder, "index.txt"), "")
-      writeFileSync(join(folder, "ca.cnf"), "[ca]\ndefault_ca = it\n[it]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 2\n")
-      const list = (name: string): string => {
-        openssl("ca", "-config", "ca.cnf", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-out", name)
-        return readFileSync(join(folder, name), "utf8")
-      }
       const at = { host: "localhost", port: server.port, username: "postgres" }
-      assert.strictEqual(yield* seen({ ...at, tls: { ca, crl: list("empty.crl") } }), "tls")
-      openssl("ca", "-config", "ca.cnf", "-revoke", certificate.files.cert, "-keyfile", "ca.key", "-cert", "ca.pem")
+      assert.strictEqual(yield* seen({ ...at, tls: { ca, crl: revocations().crl } }), "tls")
+      revoke(certificate)
+      const { crl, file: list } = revocations()
       const revoked = ["ConnectionError", "CERT_REVOKED", false, "broken", "not-applied"]
-      assert.deepStrictEqual(yield* refusal({ ...at, tls: { ca, crl: list("full.crl") } }), revoked)
-      assert.deepStrictEqual(yield* refusal({ url: `host=localhost port=${server.port} user=postgres sslmode=verify-ca sslrootcert='${file}' sslcrl='${join(folder, "full.crl")}'` }), revoked)
+      assert.deepStrictEqual(yield* refusal({ ...at, tls: { ca, crl } }), revoked)
+      assert.deepStrictEqual(yield* refusal({ url: `host=localhost port=${server.port} user=postgres sslmode=verify-ca sslrootcert='${file}' sslcrl='${list}'` }), revoked)
     }), 60_000)
 
   it.scopedLive("SCRAM is bound to the channel where the server has it; what a server may ask for is said before it gets anything", () =>

@@ -34,7 +34,7 @@ const state = "packages/core/test/pool-state.test.ts"
 const ends = "packages/core/test/transaction-ends.test.ts"
 
 /**
- * Every law by its name, in the order of the design: errors, statements, pool, transactions, streams, batches, verbs.
+ * Every law by its name, in the order of the design: errors, statements, pool, transactions, streams, batches, verbs, connecting.
  *
  * @example
  * ```ts
@@ -90,7 +90,8 @@ export const laws = {
   V5: { promise: "The database is a stock SqlClient: what is written for @effect/sql runs on it." },
   V6: { promise: "With replicas, what only reads goes to one that is well; transactions, writes, and what a fiber reads after a write go to the primary.", elsewhere: ["packages/core/test/replicas.test.ts"] },
   V7: { promise: "A table that is described once makes its DDL, its statements and the types of its rows; it forgets no condition, and reads back what is there.", elsewhere: ["packages/core/test/table.test.ts"] },
-  V8: { promise: "Without Effect the same holds: a call is a Promise that rejects with the SqlError itself, and an aborted signal or a `for await` that is left ends the work on the server.", elsewhere: ["packages/sqlite/test/promised.test.ts"] }
+  V8: { promise: "Without Effect the same holds: a call is a Promise that rejects with the SqlError itself, and an aborted signal or a `for await` that is left ends the work on the server.", elsewhere: ["packages/sqlite/test/promised.test.ts"] },
+  C1: { promise: "TLS means the same in every dialect: whom each mode checks, who is refused, and what the refusal says; no key is in any message.", elsewhere: ["packages/testkit/test/tls.test.ts", "packages/core/test/tls.test.ts"] }
 } as const satisfies Readonly<Record<string, Text>>
 
 /**

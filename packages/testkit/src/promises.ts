@@ -14,11 +14,12 @@ import * as Postgres from "./profiles/postgres.js"
 import * as Sqlite from "./profiles/sqlite.js"
 import { cases } from "./suites/all.js"
 import { cases as faults } from "./suites/faults/all.js"
+import { cases as secured } from "./suites/secured.js"
 
 const profiles: ReadonlyArray<Profile.Profile> = [...Sqlite.all, ...Mysql.all, ...Postgres.all]
 
 const families: ReadonlyArray<readonly [letter: string, title: string]> = [
-  ["E", "Errors"], ["Q", "Statements"], ["P", "Pool"], ["T", "Transactions"], ["S", "Streams"], ["B", "Batches"], ["V", "Verbs"]
+  ["E", "Errors"], ["Q", "Statements"], ["P", "Pool"], ["T", "Transactions"], ["S", "Streams"], ["B", "Batches"], ["V", "Verbs"], ["C", "Connecting"]
 ]
 
 /** Where a case applies: all of a dialect's profiles by the dialect's name, else each by its own. */
@@ -34,7 +35,7 @@ const where = (one: Case.Case<never>): string => {
 }
 
 const section = (law: Law, text: Text): string => {
-  const own: ReadonlyArray<Case.Case<never>> = [...cases, ...faults].filter((one) => one.law === law)
+  const own: ReadonlyArray<Case.Case<never>> = [...cases, ...faults, ...secured].filter((one) => one.law === law)
   const lines = [`### ${law}`, "", text.promise, ""]
   for (const one of own) lines.push(`- ${one.title} *(${where(one)})*`)
   if (own.length === 0) lines.push(`- no case yet: ${text.missing ?? "no embedded server can be asked for it; see the tests below"}`)
@@ -80,7 +81,7 @@ export const promises = (): string => {
     `What Sluice promises, law by law, and the cases that hold it. This page is made from the conformance suite in
 \`packages/testkit\` and a test compares the two: \`SLUICE_WRITE_PROMISES=1 npx vitest run --project testkit promises\` writes it.
 
-The suite has ${cases.length} cases, and ${faults.length} in which the network or the server fails. It runs each on every profile to which it applies: ${profiles.map((profile) => profile.name).join("; ")}.
+The suite has ${cases.length} cases, ${faults.length} in which the network or the server fails, and ${secured.length} of TLS. It runs each on every profile to which it applies: ${profiles.map((profile) => profile.name).join("; ")}.
 A case that needs what a profile cannot have (a second connection, a fiber that runs on while a statement does) is not
 run there, and says so below.`,
     ...sections,

@@ -7,8 +7,9 @@
  * @internal
  */
 import mysql2 from "mysql2"
-import { isIP } from "node:net"
+import type { ConnectionOptions as TlsOptions } from "node:tls"
 import { Decimal, isInteger, type Packet as OwnPacket, type Value } from "./packet.js"
+import { speak } from "./tls.js"
 
 /** A column's definition, as the protocol sends it. */
 export interface Field {
@@ -46,6 +47,8 @@ export interface DriverError extends Error {
   readonly fatal?: boolean
   /** The network's: what failed there, `read` or `write`. */
   readonly syscall?: string
+  /** OpenSSL's or Node's, where a handshake failed. */
+  readonly tls?: string | undefined
   /** Ours: no byte of the statement had left. */
   readonly unsent?: boolean
 }
@@ -122,7 +125,7 @@ export interface Output {
 /** One connection of mysql2. */
 export interface Raw {
   readonly threadId: number
-  readonly stream: import("node:net").Socket
+  stream: import("node:net").Socket
   readonly config: { readonly charsetNumber: number; readonly clientFlags: number; readonly compress: boolean }
   sequenceId: number
   readonly serverCapabilityFlags: number
@@ -130,6 +133,9 @@ export interface Raw {
   /** Prepared statements, the one last used last. */
   readonly _statements: { readonly get: (key: string) => Statement | undefined }
   handlePacket: (packet: Packet | undefined) => void
+  readonly packetParser: { readonly execute: (bytes: Buffer) => void }
+  startTLS: (done: (error?: DriverError) => void) => void
+  _handleNetworkError: (error: Error) => void
   _bumpSequenceId: (packets: number) => void
   on(event: "error", listener: (error: DriverError) => void): this
   connect(callback: (error: DriverError | null, handshake?: { readonly statusFlags: number }) => void): void
@@ -146,10 +152,10 @@ export interface Raw {
 }
 
 /** Begins to connect. Throws where an option cannot work. */
-export const open = (options: mysql2.ConnectionOptions): Raw => {
-  const raw = mysql2.createConnection(options) as unknown as Raw
-  // The driver tells Node no name for an address, and Node would hold the certificate against "localhost".
-  if (options.ssl !== undefined && options.host !== undefined && isIP(options.host) !== 0) Object.assign(raw.stream, { _host: options.host })
+export const open = (options: mysql2.ConnectionOptions, tls: false | TlsOptions): Raw => {
+  if (tls === false) return mysql2.createConnection(options) as unknown as Raw
+  const raw = mysql2.createConnection({ ...options, ssl: {} }) as unknown as Raw
+  speak(raw, options.host ?? "localhost", tls)
   return raw
 }
 

@@ -15,6 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Driver from "./driver.js"
 import { toSqlError } from "./errors.js"
 import type { Settings } from "./options.js"
+import type { Ways } from "./tls.js"
 
 /** What the user logs in with. */
 export interface Secret {
@@ -26,22 +27,34 @@ export interface Secret {
 /** Opens a connection; `made` takes it over before anything else can happen to it. */
 export const login = <A>(settings: Settings, made: (raw: Driver.Raw, status: number | undefined) => A): Effect.Effect<A, SqlError.SqlError> => {
   const { secret } = settings
-  if (secret === undefined) return open(settings, undefined, made)
-  const attempt = Effect.flatMap(secret.credentials, (password) => open(settings, Redacted.value(password), made))
+  if (secret === undefined) return inWays(settings, undefined, made)
+  const attempt = Effect.flatMap(secret.credentials, (password) => inWays(settings, Redacted.value(password), made))
   const { invalidate } = secret
   return invalidate === undefined ? attempt
     : Effect.catchIf(attempt, (error) => error.reason._tag === "AuthenticationError", () => Effect.zipRight(invalidate, attempt))
 }
 
+/** The other way only where the server has no TLS: a handshake that fails is somebody's doing. */
+const inWays = <A>(
+  settings: Settings,
+  password: string | undefined,
+  made: (raw: Driver.Raw, status: number | undefined) => A
+): Effect.Effect<A, SqlError.SqlError> => {
+  const [first, second] = settings.ways
+  const attempt = open(settings, first, password, made)
+  return second === undefined ? attempt : Effect.catchIf(attempt, (error) => error.reason.code === "HANDSHAKE_NO_SSL_SUPPORT", () => open(settings, second, password, made))
+}
+
 const open = <A>(
   settings: Settings,
+  tls: Ways[0],
   password: string | undefined,
   made: (raw: Driver.Raw, status: number | undefined) => A
 ): Effect.Effect<A, SqlError.SqlError> =>
   Effect.async((resume) => {
     let raw: Driver.Raw
     try {
-      raw = Driver.open({ ...settings.driver, ...(password === undefined ? {} : { password }) })
+      raw = Driver.open({ ...settings.driver, ...(password === undefined ? {} : { password }) }, tls)
     } catch (error) {
       return resume(SqlError.fail(new Reason.ConfigError({ message: "the driver refuses the options", field: "clientFlags", operation: "connect", cause: error })))
     }

@@ -28,7 +28,7 @@ import type { Secret } from "./login.js"
 import { configOf, type FileConfig } from "./optionFile/client.js"
 import { read } from "./optionFile/read.js"
 import { statementsOf } from "./session.js"
-import { tlsOf } from "./tls.js"
+import { type Ways, waysOf } from "./tls.js"
 import * as Url from "./url.js"
 
 /** Where one server is. */
@@ -39,8 +39,9 @@ export interface Place {
 
 /** Everything that a connection needs. */
 export interface Settings {
-  /** All but the password. */
+  /** All but the password and TLS. */
   readonly driver: ConnectionOptions
+  readonly ways: Ways
   readonly secret: Secret | undefined
   /** Milliseconds, the login and the session's settings included. */
   readonly connectTimeout: number
@@ -96,7 +97,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
     const charset = yield* charsetOf(config.charset ?? "utf8mb4", config.collation)
     const offset = yield* offsetOf(config.timezone ?? "Z")
     const writeTimeout = yield* Options.millis("streamTimeout", config.streamTimeout, 3_600_000)
-    const tls = yield* tlsOf(config.tls)
+    const ways = yield* waysOf(config.tls)
     const localInfile = config.localInfile ?? true
     const connectTimeout = yield* Options.millis("connectTimeout", config.connectTimeout, 10_000)
     if (config.sqlMode !== undefined && !/^[\w ,]*$/.test(config.sqlMode)) yield* Options.refuse("sqlMode", "must be names of modes, separated by commas")
@@ -108,8 +109,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       driver: {
         ...(socket === undefined ? { host, port } : { socketPath: socket }),
         ...(database === undefined ? {} : { database }),
-        ...(tls === undefined ? {} : { ssl: tls }),
-        ...(yield* authentication(config.serverPublicKey, tls !== undefined)),
+        ...(yield* authentication(config.serverPublicKey, !ways.includes(false))),
         user: config.username ?? (yield* systemUser),
         charset: "UTF8MB4",
         connectTimeout: Number.isFinite(connectTimeout) ? connectTimeout : 2_147_483_647,
@@ -131,6 +131,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
         jsonStrings: true,
         timezone: "Z"
       },
+      ways,
       secret: secretOf(config.password),
       connectTimeout,
       endpoint: socket ?? endpointOf({ host, port }),

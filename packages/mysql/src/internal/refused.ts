@@ -1,25 +1,13 @@
 /**
  * What a connection was refused for: TLS and the login, by the driver's errors, which have no number of the server.
  *
- * The driver gives every failed handshake one code; the certificate's own is told again here, from OpenSSL's words. What
- * the server itself answers is in the table of `errors`, which calls this.
+ * The driver gives every failed handshake one code; the certificate's own is beside it. What the server itself answers is
+ * in the table of `errors`, which calls this.
  *
  * @internal
  */
 import * as Reason from "@sluice/core/Reason"
 import type { DriverError } from "./driver.js"
-
-// Page x509_verify_cert_error_string of OpenSSL, and Node's own check of names.
-const verifications: ReadonlyArray<readonly [words: RegExp, code: string]> = [
-  [/does not match certificate's altnames|Cert does not contain a DNS name|is not in the cert's list/i, "ERR_TLS_CERT_ALTNAME_INVALID"],
-  [/self[- ]signed certificate in certificate chain/i, "SELF_SIGNED_CERT_IN_CHAIN"],
-  [/self[- ]signed certificate/i, "DEPTH_ZERO_SELF_SIGNED_CERT"],
-  [/unable to verify the first certificate/i, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
-  [/unable to get (?:local )?issuer certificate/i, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
-  [/certificate has expired/i, "CERT_HAS_EXPIRED"],
-  [/certificate is not yet valid/i, "CERT_NOT_YET_VALID"],
-  [/certificate revoked/i, "CERT_REVOKED"]
-]
 
 /** The reason, where it is one of these; the connection was never open, and nothing was applied. */
 export const refusal = (error: DriverError, options: Reason.ReasonOptions): Reason.Reason | undefined => {
@@ -48,9 +36,8 @@ export const refusal = (error: DriverError, options: Reason.ReasonOptions): Reas
 }
 
 const handshake = (error: DriverError, options: Reason.ReasonOptions, fixed: Reason.ReasonOptions): Reason.Reason => {
-  const found = verifications.find(([words]) => words.test(error.message))
   // A connection that was lost in the handshake may come up the next time; what was said about certificates stays.
-  return found === undefined && /ECONNRESET|EPIPE|socket disconnected/.test(error.message)
+  return error.tls === "ECONNRESET" || error.tls === "EPIPE"
     ? new Reason.ConnectionError({ ...options, outcome: "not-applied" })
-    : new Reason.ConnectionError({ ...fixed, code: found?.[1] ?? options.code, message: `TLS was refused: ${error.message}` })
+    : new Reason.ConnectionError({ ...fixed, code: error.tls ?? options.code, message: `TLS was refused: ${error.message}` })
 }

@@ -58,6 +58,7 @@ export interface Raw {
   enableChannelBinding: boolean
   /** After the connecting, the plain or the TLS socket. */
   readonly connection: {
+    upgradeToSSL: (host: string, report: (error: Error) => void) => void
     readonly stream: Duplex & { readonly remoteAddress?: string; readonly remotePort?: number }
     on(event: "parameterStatus", listener: (told: { readonly parameterName: string; readonly parameterValue: string }) => void): void
     on(event: "authenticationSASL", listener: (asked: { readonly mechanisms: ReadonlyArray<string> }) => void): void
@@ -69,10 +70,17 @@ export interface Raw {
   on(event: "error", listener: (error: DriverError) => void): this
 }
 
-/** A Client that sends these parameters in its startup packet, and none of the environment's. */
+/** A Client that sends these parameters in its startup packet, and none of the environment's; TLS asks for the name that is given. */
 export const open = (options: Options, parameters: Readonly<Record<string, string>>): Raw => {
   const raw = new Client(options as ClientConfig) as unknown as Raw
   raw.getStartupConf = () => ({ user: options.user, database: options.database, ...parameters })
+  const name = options.ssl === false ? undefined : options.ssl.servername
+  // The driver puts the host in the place of the name that is to be asked for.
+  if (name !== undefined) {
+    const { connection } = raw
+    const upgrade = connection.upgradeToSSL.bind(connection)
+    connection.upgradeToSSL = (_, report) => upgrade(name, report)
+  }
   return raw
 }
 

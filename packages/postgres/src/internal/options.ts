@@ -100,7 +100,7 @@ export const at = (checked: Checked, place: Place, demoted: (() => void) | undef
     secret: checked.secret ??
       (passFile === undefined ? undefined : { credentials: lookUp(passFile, { host, port, database, username: driver.user }), invalidate: undefined }),
     // As libpq: nobody listens to a socket of this machine.
-    ways: isSocket ? [false] : checked.ways.map((way) => way === false ? false : { ...way, ...name })
+    ways: isSocket ? [false] : checked.ways.map((way) => way === false ? false : { ...name, ...way })
   }
 }
 

@@ -9,11 +9,11 @@
 import * as Options from "@sluice/core/Options"
 import type * as Reason from "@sluice/core/Reason"
 import type * as SqlError from "@sluice/core/SqlError"
+import * as Tls from "@sluice/core/Tls"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { readFile } from "node:fs/promises"
-import type { Config, Tls } from "../../Config.js"
-import { attempt, type Entries } from "./read.js"
+import type { Config } from "../../Config.js"
+import type { Entries } from "./read.js"
 
 type Failure = SqlError.SqlError<Reason.ConfigError>
 
@@ -22,7 +22,7 @@ export type FileConfig = Pick<Config,
   "host" | "port" | "unixSocket" | "database" | "username" | "password" | "charset" | "tls" | "compress" | "connectTimeout" | "initCommand"
 >
 
-const refused = ["ssl-capath", "ssl-crl", "ssl-crlpath", "ssl-cipher", "ssl-fips-mode", "tls-version", "tls-ciphersuites"]
+const refused = ["ssl-capath", "ssl-crlpath", "ssl-fips-mode", "tls-version", "tls-ciphersuites"]
 
 /** The config that these options say. */
 export const configOf = (entries: Entries): Effect.Effect<FileConfig, Failure> =>
@@ -58,30 +58,28 @@ const refuse = (name: string, words: string) => Options.refuse("readDefaultFile"
 const isOn = (entries: Entries, name: string): boolean =>
   entries.has(`skip-${name}`) ? false : entries.has(name) && !["0", "off", "false"].includes(entries.get(name)?.toLowerCase() ?? "")
 
-const modes = ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"]
+const modes: Readonly<Record<string, Tls.Mode>> = {
+  DISABLED: "disable", PREFERRED: "prefer", REQUIRED: "require", VERIFY_CA: "verify-ca", VERIFY_IDENTITY: "verify-full"
+}
+
+// What OpenSSL has for TLS 1.3 by itself, of which `ssl-cipher` does not speak.
+const suites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
 
 /**
  * `ssl-mode` as MySQL means it: REQUIRED encrypts and checks nobody, VERIFY_CA the certificate, VERIFY_IDENTITY its name too.
- * PREFERRED, which falls back to no TLS, is as not set. MariaDB's `ssl` is REQUIRED, and with `ssl-verify-server-cert`
- * VERIFY_IDENTITY; a `ssl-ca` makes it VERIFY_CA at least.
+ * MariaDB's `ssl` is REQUIRED, and with `ssl-verify-server-cert` VERIFY_IDENTITY; a `ssl-ca` makes it VERIFY_CA at least.
  */
-const tls = (entries: Entries): Effect.Effect<boolean | Tls | undefined, Failure> =>
+const tls = (entries: Entries): Effect.Effect<Tls.Tls | undefined, Failure> =>
   Effect.gen(function*() {
-    const mode = entries.get("ssl-mode")?.toUpperCase()
-    if (mode !== undefined && !modes.includes(mode)) yield* refuse("ssl-mode", `must be one of ${modes.join(", ")}`)
-    if (mode === "DISABLED") return false
-    const pem = (name: string): Effect.Effect<string | undefined, Failure> => {
-      const file = entries.get(name)
-      return file === undefined ? Effect.succeed(undefined) : attempt(file, () => readFile(file, "utf8"), name)
+    const named = entries.get("ssl-mode")?.toUpperCase()
+    if (named !== undefined && !Object.hasOwn(modes, named)) yield* refuse("ssl-mode", `must be one of ${Object.keys(modes).join(", ")}`)
+    const file = (name: string): Tls.File | undefined => {
+      const path = entries.get(name)
+      return path === undefined ? undefined : Tls.file(path, `readDefaultFile.${name}`)
     }
-    const [ca, cert, key] = [yield* pem("ssl-ca"), yield* pem("ssl-cert"), yield* pem("ssl-key")]
-    const verifies = mode === "VERIFY_IDENTITY" || isOn(entries, "ssl-verify-server-cert")
-    const isWanted = mode === "REQUIRED" || mode === "VERIFY_CA" || verifies || isOn(entries, "ssl") || ca !== undefined || cert !== undefined || key !== undefined
-    return !isWanted ? undefined : {
-      ca,
-      cert,
-      key: key === undefined ? undefined : Redacted.make(key),
-      rejectUnauthorized: verifies || mode === "VERIFY_CA" || ca !== undefined,
-      verifyIdentity: verifies
-    }
+    const [ca, cert, key, crl] = [file("ssl-ca"), file("ssl-cert"), file("ssl-key"), file("ssl-crl")]
+    const ciphers = entries.get("ssl-cipher")
+    const mode = isOn(entries, "ssl-verify-server-cert") && named !== "DISABLED" ? "verify-full" : named === undefined ? undefined : modes[named]
+    const isWanted = mode !== undefined || isOn(entries, "ssl") || [ca, cert, key, crl, ciphers].some((one) => one !== undefined)
+    return isWanted ? { mode: mode ?? "require", ca, cert, key, crl, ciphers: ciphers === undefined ? undefined : `${suites}:${ciphers}` } : undefined
   })

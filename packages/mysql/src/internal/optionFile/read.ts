@@ -76,14 +76,14 @@ const filesIn = (folder: string): Effect.Effect<ReadonlyArray<string>, Failure> 
   Effect.map(attempt(folder, () => readdir(folder)), (names) =>
     names.filter((name) => name.endsWith(".cnf")).toSorted().map((name) => join(folder, name)))
 
-/** A file that is not there, or may not be read, is a ConfigError that names it, and the option by which it was named. */
-export const attempt = <A>(file: string, run: () => Promise<A>, option = "readDefaultFile"): Effect.Effect<A, Failure> =>
+/** A file that is not there, or may not be read, is a ConfigError that names it. */
+const attempt = <A>(file: string, run: () => Promise<A>): Effect.Effect<A, Failure> =>
   Effect.tryPromise({
     try: run,
     catch: (error) => {
       const code = error instanceof Error && "code" in error ? String(error.code) : "unreadable"
       return SqlError.make(new Reason.ConfigError({
-        message: `${option} names a file that ${code === "ENOENT" ? "is not there" : `cannot be read (${code})`}: ${file}`,
+        message: `readDefaultFile names a file that ${code === "ENOENT" ? "is not there" : `cannot be read (${code})`}: ${file}`,
         field: "readDefaultFile"
       }))
     }

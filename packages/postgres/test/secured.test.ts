@@ -1,0 +1,23 @@
+/**
+ * PostgreSQL under the suite of TLS, with servers of this file's own.
+ */
+import * as Postgres from "@sluice/postgres/Postgres"
+import * as Secured from "@sluice/testkit/Secured"
+import * as Effect from "effect/Effect"
+import { describe } from "vitest"
+import { admin, instance, rules, serving } from "./own.js"
+import { isMissing } from "./server.js"
+
+describe.skipIf(isMissing)("TLS", () => {
+  Secured.secured("postgres", {
+    launch: (certificate, ca) =>
+      Effect.gen(function*() {
+        const server = certificate === undefined ? yield* instance() : yield* serving(certificate, ca)
+        yield* admin(server, "CREATE ROLE certified LOGIN")
+        yield* rules(server, ...(certificate === undefined ? [] : ["hostssl all certified all cert"]), "host all postgres all trust")
+        return server
+      }),
+    layer: ({ host, port, user }, tls) => Postgres.layer({ host, port, tls, username: user === "admin" ? "postgres" : user, database: "postgres", pool: { acquireTimeout: 5_000 } }),
+    encrypted: "SELECT ssl::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+  })
+})
