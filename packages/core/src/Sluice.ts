@@ -125,6 +125,8 @@ export interface Query<A, V = unknown> extends Promise<ReadonlyArray<A>> {
  * @since 0.1.0
  */
 export interface Rows<A> extends AsyncIterable<A, undefined, undefined> {
+  /** The same rows as they were fetched, up to `fetchSize` at a time: for what writes many at once. */
+  readonly chunks: () => AsyncIterable<ReadonlyArray<A>, undefined, undefined>
   /** The same rows with other options. */
   readonly with: (options: QueryOptions) => Rows<A>
 }

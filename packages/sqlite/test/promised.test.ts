@@ -161,6 +161,13 @@ describe("rows", () => {
     expect(steps.map((step) => step.done === true ? "end" : step.value.i)).toEqual([1, 2, 3, 4, 5, "end", "end"])
   })
 
+  it("come in chunks of fetchSize where that is asked for", async () => {
+    await using db = await open()
+    const sizes: Array<number> = []
+    for await (const chunk of db.stream(db.sql.unsafe(counting(5))).with({ fetchSize: 2 }).chunks()) sizes.push(chunk.length)
+    expect(sizes).toEqual([2, 2, 1])
+  })
+
   it("are a web stream's, whose cancelling ends the server's work", async () => {
     await using db = await open()
     const reader = ReadableStream.from(db.stream(db.sql.unsafe<{ i: number }>(endless))).getReader()

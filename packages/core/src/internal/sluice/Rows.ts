@@ -27,6 +27,10 @@ export class Rows<A, R> implements Sluice.Rows<A> {
     return new Iteration(this.work, this.statement.stream, this.signal)
   }
 
+  readonly chunks = (): AsyncIterable<ReadonlyArray<A>, undefined, undefined> => ({
+    [Symbol.asyncIterator]: () => new Iteration(this.work, Stream.map(Stream.chunks(this.statement.stream), Chunk.toReadonlyArray), this.signal)
+  })
+
   readonly with = ({ signal = this.signal, ...options }: Sluice.QueryOptions): Rows<A, R> => new Rows(this.work, this.statement.with(options), signal)
 }
 

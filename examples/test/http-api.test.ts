@@ -1,0 +1,47 @@
+/**
+ * The example runs on SQLite, and on every server that `npm test` has started, and its visitor sees what it should.
+ */
+import { Sluice } from "@sluice/core"
+import { Mysql } from "@sluice/mysql"
+import { Postgres } from "@sluice/postgres"
+import { Redacted } from "effect"
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { expect, it } from "vitest"
+
+const file = fileURLToPath(new URL("../dist/http-api.js", import.meta.url))
+
+const visited = [
+  `  users: 200 [{"id":1,"name":"Ada"},{"id":2,"name":"Grace"}]`,
+  `  user 2: 200 {"id":2,"name":"Grace"}`,
+  "  user 9: 404",
+  "  20000 visits as NDJSON",
+  "  left in the middle of a report: the database works on nothing",
+  "  left in the middle of the visits: the database works on nothing"
+]
+const expected = { status: 0, stderr: "", lines: ["by HttpApi", ...visited, "by Hono", ...visited] }
+
+const run = (...url: ReadonlyArray<string>) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [file, ...url], { encoding: "utf8", timeout: 30_000 })
+  return { status, stderr, lines: stdout.trimEnd().split("\n") }
+}
+
+it("http-api on SQLite: a client that goes away cancels its query, by HttpApi and by Hono", { timeout: 40_000 }, () => {
+  expect(run()).toEqual(expected)
+})
+
+const layers = { SLUICE_POSTGRES_URL: Postgres.layer, SLUICE_MYSQL_URL: Mysql.layer }
+
+for (const [variable, layer] of Object.entries(layers)) {
+  const url = process.env[variable]
+  // Without a URL there is no server to ask: `npm test` says so, and fails under CI.
+  it.runIf(url !== undefined)(`http-api on the server of ${variable}: nothing of a client that went away is left there`, { timeout: 60_000 }, async () => {
+    await using server = await Sluice.open(layer({ url: Redacted.make(String(url)) }))
+    await server.query`CREATE DATABASE sluice_http_api`.run()
+    try {
+      expect(run(new URL("/sluice_http_api", url).href)).toEqual(expected)
+    } finally {
+      await server.query`DROP DATABASE sluice_http_api`.run()
+    }
+  })
+}
