@@ -9,7 +9,6 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as StockClient from "@effect/sql/SqlClient"
 import type * as StockConnection from "@effect/sql/SqlConnection"
-import * as StockStatement from "@effect/sql/Statement"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,15 +19,13 @@ import type * as Stream from "effect/Stream"
 import type { BeginOptions, Column, Connection, Result } from "./Connection.js"
 import type { Dialect } from "./Dialect.js"
 import type * as Doctor from "./Doctor.js"
-import { type Client, type Pools, tag } from "./internal/client.js"
+import type { Pools } from "./internal/client.js"
 import * as Internal from "./internal/database.js"
 import { onPrimary as primaryOnly } from "./internal/replicas.js"
-import { count, millis } from "./Options.js"
 import type * as Pool from "./Pool.js"
 import type * as Session from "./Session.js"
 import type * as SqlError from "./SqlError.js"
 import type { Constructor, Run, Statement } from "./Statement.js"
-import * as Telemetry from "./Telemetry.js"
 import type * as Transaction from "./Transaction.js"
 
 /**
@@ -256,37 +253,7 @@ export interface Options extends Config {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Database, SqlError.SqlError, Reactivity.Reactivity> =>
-  Effect.gen(function*() {
-    const reactivity = yield* Reactivity.Reactivity
-    const { dialect, pools } = options
-    const timeout = yield* millis("statementTimeout", options.statementTimeout, Number.POSITIVE_INFINITY)
-    const client: Client = {
-      dialect,
-      pools,
-      replicas: undefined,
-      raw: options.raw,
-      withTransaction: options.withTransaction ?? {},
-      settings: {
-        integers: options.integers,
-        duplicates: options.duplicates ?? "last",
-        fetchSize: yield* count("fetchSize", options.fetchSize, 1_000, 1),
-        statementTimeout: Number.isFinite(timeout) ? timeout : undefined,
-        turnTimeout: pools.write.lending.settings.acquireTimeout
-      },
-      transformName: options.transformQueryNames,
-      transformRows: options.transformResultNames === undefined ? undefined : StockStatement.defaultTransforms(options.transformResultNames).array,
-      attributes: Object.entries({ ...options.spanAttributes, "db.system.name": dialect.system, ...options.attributes }),
-      measured: yield* Telemetry.Metrics,
-      shapes: new WeakMap(),
-      classifications: new Map(),
-      stock: () => database,
-      tag: tag(),
-      adapters: new WeakMap()
-    }
-    const database: Database = Internal.assemble(client, reactivity)
-    return database
-  })
+export const make = (options: Options): Effect.Effect<Database, SqlError.SqlError, Reactivity.Reactivity> => Internal.make(options)
 
 /**
  * A primary and its replicas, as `withReplicas` takes them.

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.js"
+import type { Dialect } from "./Dialect.js"
 import type { Host } from "./ConnectionString.js"
 import { Hosts, Known } from "./internal/hosts/Known.js"
 import { Seeking } from "./internal/hosts/Seeking.js"
@@ -114,6 +115,8 @@ export interface Role {
 export interface Options<C extends Connection, E> extends Pool.Config, Pick<Pool.Options, "lanes">, Omit<Config, "hosts"> {
   /** Names the pool in errors, logs and metrics. */
   readonly name: string
+  /** The dialect of its connections, for `ErrorHook`. */
+  readonly dialect?: Dialect | undefined
   /** Where to connect, in order, at least one; `label` names it in errors. */
   readonly endpoints: ReadonlyArray<{ readonly label: string; readonly endpoint: E }>
   /**

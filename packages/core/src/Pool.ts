@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
+import type { Dialect } from "./Dialect.js"
 import { applied } from "./internal/pool/applied.js"
 import { check } from "./internal/pool/config.js"
 import { Lending, type Restore } from "./internal/pool/Lending.js"
@@ -94,6 +95,8 @@ export interface Config {
 export interface Options<C extends Connection = Connection> extends Config {
   /** Names the pool in errors, logs and metrics. */
   readonly name: string
+  /** The dialect of its connections, for `ErrorHook`. */
+  readonly dialect?: Dialect | undefined
   /**
    * Opens one connection. Run once per physical connection, so that credentials in it are always fresh. It is interrupted
    * past `acquireTimeout` and when the pool closes.

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import type * as EffectScope from "effect/Scope"
 import type { BeginOptions, Connection } from "./Connection.js"
-import { type Client, provideScope, writing } from "./internal/client.js"
+import { type Client, provideScope, refused, writing } from "./internal/client.js"
 import { constructor } from "./internal/constructor.js"
 import { Held, mapNow } from "./internal/held.js"
 import { Scope } from "./internal/scope.js"
@@ -92,7 +92,7 @@ export const make = (client: Client): Effect.Effect<Session, SqlError.SqlError, 
  * @internal
  */
 export const open = (client: Client): Effect.Effect<Scope, SqlError.SqlError, EffectScope.Scope> =>
-  client.dialect.capabilities.sessions ? hold(client) : SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} has no sessions here`, capability: "sessions" }))
+  client.dialect.capabilities.sessions ? hold(client) : refused(client, SqlError.make(new Reason.UnsupportedError({ message: `${client.dialect.name} has no sessions here`, capability: "sessions" })))
 
 /**
  * The same for statements that are all known, as a script's: whether one of them needs a session, it says itself.
@@ -140,12 +140,12 @@ const session = (client: Client, scope: Scope): Session => {
   const { held } = scope
   const savepoints: Array<string> = []
   const open = Effect.sync(() => held.inTransaction || held.connection.transaction !== "none")
-  const refuse = (operation: string, message: string) => SqlError.fail(new Reason.TransactionStateError({ message, operation }))
+  const refuse = (operation: string, message: string) => held.refuse(SqlError.make(new Reason.TransactionStateError({ message, operation })))
   const inside = (operation: string, effect: Effect.Effect<void, SqlError.SqlError>) =>
     Effect.flatMap(open, (isOpen) => {
       const closed = scope.status === "open" ? undefined : scope.refusal()
       return closed !== undefined
-        ? Effect.fail(closed)
+        ? held.refuse(closed)
         : isOpen
         ? effect
         : refuse(operation, `${operation} without a transaction: the session is in autocommit`)
@@ -158,13 +158,13 @@ const session = (client: Client, scope: Scope): Session => {
       if (aborted === undefined) return Effect.uninterruptible(held.run(scope, () => held.end(scope, how)))
       held.aborted = undefined
       held.inTransaction = false
-      return how === "commit" ? Effect.fail(aborted) : Effect.void
+      return how === "commit" ? held.refuse(aborted) : Effect.void
     }))
   // Law S4, for what is no statement of the user's.
   const send = (work: (connection: Connection) => Effect.Effect<void, SqlError.SqlError>) =>
     Effect.suspend(() => {
       const refusal = held.besideStream()
-      return refusal === undefined ? held.run(scope, work) : Effect.fail(refusal)
+      return refusal === undefined ? held.run(scope, work) : held.refuse(refusal)
     })
   const known = (operation: string, name: string, effect: Effect.Effect<void, SqlError.SqlError>) =>
     inside(operation, Effect.suspend(() => savepoints.includes(name) ? effect : refuse(operation, `there is no savepoint named ${name}`)))

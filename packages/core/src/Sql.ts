@@ -10,6 +10,7 @@
 import * as Stock from "@effect/sql/Statement"
 import * as Either from "effect/Either"
 import type { Dialect } from "./Dialect.js"
+import * as Preview from "./internal/sql/preview.js"
 import * as Reason from "./Reason.js"
 import * as SqlError from "./SqlError.js"
 
@@ -141,6 +142,46 @@ export const compile = (
     ? Either.right({ sql: compiler.sql, params: compiler.params })
     : Either.left(SqlError.make(problem))
 }
+
+/**
+ * How a preview shows parameters.
+ *
+ * @example
+ * ```ts
+ * import type { Sql } from "@sluice/core"
+ *
+ * const numbersOnly: Sql.PreviewOptions = { mask: (value, position) => typeof value === "number" ? String(value) : `<${position}>` }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface PreviewOptions {
+  /** What stands for a parameter, whose position counts from 1. A `Redacted` is always `<redacted>`, and never given to it. */
+  readonly mask?: ((value: unknown, position: number) => string) | undefined
+}
+
+/**
+ * A compiled text to look at: a mask stands in the place of each placeholder, `<text 12>`, `<int>`, `<float>`, `<bytes 3>`,
+ * `<date>`, `<array 2>`, NULL. It holds no value, and no server would run it. Of a statement it is `statement.preview()`.
+ *
+ * @example
+ * ```ts
+ * import { Database, Sql } from "@sluice/core"
+ * import { Effect, Either } from "effect"
+ *
+ * const shown = Effect.map(Database.Database, (db) => {
+ *   const compiled = Sql.compile(db`SELECT * FROM users WHERE name = ${"Ada"} AND age > ${36}`, db.dialect)
+ *   // SELECT * FROM users WHERE name = <text 3> AND age > <int>
+ *   return Either.map(compiled, (compiled) => Sql.preview(compiled, db.dialect))
+ * })
+ * ```
+ *
+ * @category compiling
+ * @since 0.1.0
+ */
+export const preview = ({ params, sql }: Compiled, dialect: Dialect, options: PreviewOptions = {}): string =>
+  Preview.preview(sql, params, dialect, options.mask)
 
 class Compiler {
   sql = ""

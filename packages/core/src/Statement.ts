@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Result } from "./Connection.js"
 import type { Cursor } from "./Cursor.js"
+import type { PreviewOptions } from "./Sql.js"
 import type { SqlError } from "./SqlError.js"
 
 /**
@@ -93,6 +94,8 @@ export interface Options {
   readonly fetchSize?: number | undefined
   /** As `.timeout`. */
   readonly timeout?: Duration.DurationInput | undefined
+  /** Names the statement in logs (`Telemetry.logStatements`), in spans (`db.query.summary`) and to `ErrorHook`. */
+  readonly label?: string | undefined
 }
 
 /**
@@ -164,6 +167,11 @@ export interface Statement<A, V = unknown> extends StockStatement.Fragment, Effe
    * stock signature has no other way to say it; the effects fail with it.
    */
   readonly compile: (withoutTransform?: boolean | undefined) => readonly [sql: string, params: ReadonlyArray<unknown>]
+  /**
+   * The text to look at, with masks in the place of its parameters (`Sql.preview`). What cannot be compiled is shown by the
+   * reason, in angle brackets.
+   */
+  readonly preview: (options?: PreviewOptions) => string
 }
 
 /**

@@ -8,10 +8,13 @@
  */
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Option from "effect/Option"
@@ -19,6 +22,8 @@ import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Dialect } from "./Dialect.js"
 import type { Observer } from "./internal/pool/Observer.js"
+import type { Log } from "./internal/telemetry/log.js"
+import { millis } from "./Options.js"
 import * as SqlError from "./SqlError.js"
 
 /**
@@ -56,6 +61,81 @@ export class Metrics extends Context.Reference<Metrics>()("@sluice/core/Telemetr
  * @since 0.1.0
  */
 export const layerMetrics: Layer.Layer<never> = Layer.succeed(Metrics, true)
+
+/**
+ * Which statements are logged, and how.
+ *
+ * @example
+ * ```ts
+ * import type { Telemetry } from "@sluice/core"
+ * import { LogLevel } from "effect"
+ *
+ * const slow: Telemetry.LogOptions = { level: LogLevel.Warning, slowerThan: "200 millis" }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface LogOptions {
+  /** The level of the lines. Default Debug, which Effect's loggers leave out unless `Logger.minimumLogLevel` says otherwise. */
+  readonly level?: LogLevel.LogLevel | undefined
+  /**
+   * Only statements that take at least so long, waiting for a connection included, and a stream's whole life. Those that fail
+   * or are interrupted are logged however long they took. Default: all.
+   */
+  readonly slowerThan?: Duration.DurationInput | undefined
+}
+
+/**
+ * Whether the databases that are made below this context log their statements. Default: they do not.
+ *
+ * @example
+ * ```ts
+ * import { Telemetry } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const isOn = Effect.map(Telemetry.StatementLog, (options) => options !== undefined)
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class StatementLog extends Context.Reference<StatementLog>()("@sluice/core/Telemetry/StatementLog", {
+  defaultValue: (): LogOptions | undefined => undefined
+}) {}
+
+/**
+ * Logs the statements of the databases that are built with this layer below them, by Effect's Logger in the fiber that runs
+ * them: the text with its placeholders, and as annotations `database`, `operation` (the verb), `duration` (milliseconds), `rows`
+ * (or the rows affected), `label`, and `reason` where it failed. Parameters are never logged. BEGIN, COMMIT and what
+ * else is no statement of yours is not logged; `ErrorHook` sees where those fail.
+ *
+ * @example
+ * ```ts
+ * import { Telemetry } from "@sluice/core"
+ * import { Sqlite } from "@sluice/sqlite"
+ * import { Layer, LogLevel } from "effect"
+ *
+ * const database = Sqlite.layer({ filename: "app.db" }).pipe(
+ *   Layer.provide(Telemetry.logStatements({ level: LogLevel.Warning, slowerThan: "200 millis" }))
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const logStatements = (options: LogOptions = {}): Layer.Layer<never> => Layer.succeed(StatementLog, options)
+
+/**
+ * The log that a database is made with, checked.
+ *
+ * @internal
+ */
+export const statementLog: Effect.Effect<Log | undefined, SqlError.SqlError> = Effect.flatMap(StatementLog, (options) =>
+  options === undefined ? Either.right(undefined) : Either.map(millis("logStatements.slowerThan", options.slowerThan, 0, "zero"), (slowerThan) => ({
+    level: options.level ?? LogLevel.Debug,
+    slowerThan
+  })))
 
 // The buckets that the conventions advise for db.client.operation.duration, in seconds.
 const seconds = MetricBoundaries.fromIterable([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10])
@@ -114,15 +194,15 @@ interface Subject {
  */
 export const statementSpan = <A, R>(
   client: Subject,
-  verb: string,
-  sql: string,
+  { label, sql, verb }: { readonly verb: string; readonly sql: string; readonly label: string | undefined },
   scoped: "scoped" | undefined,
   work: (span: Tracer.Span) => Effect.Effect<A, SqlError.SqlError, R>
 ): Effect.Effect<A, SqlError.SqlError, R> => {
   const attributes: Record<string, unknown> = {
     ...Object.fromEntries(client.attributes),
     "db.operation.name": verb,
-    "db.query.text": sql
+    "db.query.text": sql,
+    ...(label === undefined ? {} : { "db.query.summary": label })
   }
   const run = (span: Tracer.Span) => measured(client, verb, annotated(span, work(span)))
   const options: Tracer.SpanOptions = { kind: "client", captureStackTrace: false, attributes }

@@ -124,7 +124,7 @@ export class FakeServer {
   }
 
   database(config: Database.Config = {}, lanes?: number): Effect.Effect<Database.Database, SqlError.SqlError, EffectScope.Scope> {
-    return Effect.flatMap(Pool.make<Connection>({ name: "fake", connect: this.connect, lanes, ...config.pool }), (write) =>
+    return Effect.flatMap(Pool.make<Connection>({ name: "fake", dialect, connect: this.connect, lanes, ...config.pool }), (write) =>
       Database.make({ ...config, dialect, raw: (result) => result, pools: { write, read: undefined, session: undefined }, attributes: {} })
     ).pipe(Effect.provide(Reactivity.layer))
   }

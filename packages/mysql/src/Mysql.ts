@@ -64,9 +64,11 @@ export const make = (
     const controls = yield* Control.make
     const isOne = checked.places.length === 1
     const servers = isOne ? checked.endpoint : checked.places.map(endpointOf).join(",")
+    const dialect = dialectAt(checked.offset)
     const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
       ...checked.target,
+      dialect,
       name: `${servers}${checked.database === undefined ? "" : `/${checked.database}`}`,
       endpoints: checked.places.map((place) => ({ label: isOne ? checked.endpoint : endpointOf(place), endpoint: place })),
       connect: (place, demoted, opened) => Internal.connect(at(checked, place, demoted), controls, opened),
@@ -74,7 +76,7 @@ export const make = (
     })
     return yield* Database.make({
       ...config,
-      dialect: dialectAt(checked.offset),
+      dialect,
       raw,
       withTransaction: { implicitCommit: config.implicitCommit },
       pools: { write, read: undefined, session: undefined },

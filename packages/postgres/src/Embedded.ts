@@ -123,8 +123,14 @@ export const makeEmbedded = (
       // It knows no parameters of a startup packet.
       session: [...Object.entries(config.parameters ?? {}), ...named(config)].map(set).concat(checked.session)
     }
-    const write = yield* Pool.make<Connection>({ ...config.pool, max: 1, name: embedded.endpoint, connect: (opened) => Internal.connect(embedded, opened) })
     const dialect = dialectOf(config.json ?? "string", embedded)
+    const write = yield* Pool.make<Connection>({
+      ...config.pool,
+      max: 1,
+      name: embedded.endpoint,
+      dialect,
+      connect: (opened) => Internal.connect(embedded, opened)
+    })
     yield* Listening.attach(dialect, embedded)
     return yield* Database.make({
       ...config,

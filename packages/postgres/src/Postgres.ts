@@ -60,17 +60,18 @@ export const make = (
   Effect.gen(function*() {
     const checked = yield* settings(config)
     const isOne = checked.places.length === 1
+    // One of its own for each database: what belongs to a database is found by it.
+    const dialect = dialectOf(config.json ?? "string", checked)
     const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
       ...checked.target,
       lanes: checked.lanes,
+      dialect,
       name: `${checked.places.map(endpointOf).join(",")}/${checked.database}`,
       endpoints: checked.places.map((place) => ({ label: endpointOf(place), endpoint: place })),
       connect: (place, demoted, opened) => Internal.connect(at(checked, place, demoted), opened),
       role: Internal.role
     })
-    // One of its own for each database: what belongs to a database is found by it.
-    const dialect = dialectOf(config.json ?? "string", checked)
     yield* Listening.attach(dialect, checked)
     return yield* Database.make({
       ...config,

@@ -261,7 +261,7 @@ const file = (config: Config, options: Internal.Options): Effect.Effect<Pools, S
   Effect.gen(function*() {
     const synchronous = config.threads === false
     const readers = yield* Options.count("readers", config.readers, config.wal === false ? 0 : synchronous ? 1 : 2, 0)
-    const shared = { ...config.pool, synchronous }
+    const shared = { ...config.pool, dialect, synchronous }
     const single = { ...shared, min: 0, minIdle: 0 }
     const write = yield* Pool.make<Connection>({
       ...single,
@@ -311,6 +311,7 @@ const memory = (config: Config, options: Internal.Options): Effect.Effect<Pools,
     const write = yield* Pool.make<Connection>({
       ...config.pool,
       name: ":memory:",
+      dialect,
       max: 1,
       min: 0,
       minIdle: 0,

@@ -15,8 +15,11 @@ import type * as Connection from "../Connection.js"
 import type { Dialect } from "../Dialect.js"
 import type { Pool } from "../Pool.js"
 import type { Classification } from "../SqlScript.js"
+import type * as SqlError from "../SqlError.js"
+import { type Hooks, refuse } from "./errorHook/Hooks.js"
 import type { Replicas } from "./replicas.js"
 import type { Scope } from "./scope.js"
+import type { Log } from "./telemetry/log.js"
 
 /** The pools of a database. Where there is only `write`, it serves everything. */
 export interface Pools {
@@ -58,6 +61,10 @@ export interface Client {
   readonly attributes: ReadonlyArray<readonly [string, unknown]>
   /** Metrics are on. */
   readonly measured: boolean
+  /** Statements are logged. */
+  readonly log: Log | undefined
+  /** Somebody looks at statements: by metrics, by the log, or by an error hook. */
+  readonly observed: boolean
   /** Keyed by the template's strings array, which is one object per call site. */
   readonly shapes: WeakMap<TemplateStringsArray, Shape>
   readonly classifications: Map<string, Classification>
@@ -118,3 +125,10 @@ export const writing = <A, E, R>(client: Client, effect: Effect.Effect<A, E, R>)
 /** The pool's read side where a statement only reads; else its write side. */
 export const poolOf = (client: Client, query: Connection.Query): Pool =>
   query.readOnly && client.pools.read !== undefined ? client.pools.read : client.pools.write
+
+/** Who is told of this client's errors; `undefined` where nobody is. */
+export const hooksOf = (client: Client): Hooks | undefined => client.observed ? client.pools.write.lending.hooks : undefined
+
+/** A failure of a verb of this client before anything is sent. */
+export const refused = (client: Client, error: SqlError.SqlError, phase = "execute"): Effect.Effect<never, SqlError.SqlError> =>
+  refuse(hooksOf(client), error, { phase })

@@ -6,26 +6,65 @@
  *
  * @internal
  */
-import type * as Reactivity from "@effect/experimental/Reactivity"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import * as StockClient from "@effect/sql/SqlClient"
+import * as StockStatement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Connection } from "../Connection.js"
-import type { Database, ReplicaOptions } from "../Database.js"
+import type { Database, Options, ReplicaOptions } from "../Database.js"
 import * as Doctor from "../Doctor.js"
-import { millis, refuse } from "../Options.js"
+import { count, millis, refuse } from "../Options.js"
 import type { Pool } from "../Pool.js"
 import * as Reason from "../Reason.js"
 import * as Session from "../Session.js"
 import * as SqlError from "../SqlError.js"
 import type { Constructor } from "../Statement.js"
+import * as Telemetry from "../Telemetry.js"
 import type * as Transaction from "../Transaction.js"
-import { type Client, currentScope, writing } from "./client.js"
+import { type Client, currentScope, refused, tag, writing } from "./client.js"
 import { constructor } from "./constructor.js"
 import { Replicas } from "./replicas.js"
 import { adapter } from "./stock.js"
 import { transaction, view } from "./transaction.js"
 import * as Verbs from "./verbs.js"
+
+/** The database of a dialect and its pools. */
+export const make = (options: Options): Effect.Effect<Database, SqlError.SqlError, Reactivity.Reactivity> =>
+  Effect.gen(function*() {
+    const reactivity = yield* Reactivity.Reactivity
+    const { dialect, pools } = options
+    const timeout = yield* millis("statementTimeout", options.statementTimeout, Number.POSITIVE_INFINITY)
+    const measured = yield* Telemetry.Metrics
+    const log = yield* Telemetry.statementLog
+    const client: Client = {
+      dialect,
+      pools,
+      replicas: undefined,
+      raw: options.raw,
+      withTransaction: options.withTransaction ?? {},
+      settings: {
+        integers: options.integers,
+        duplicates: options.duplicates ?? "last",
+        fetchSize: yield* count("fetchSize", options.fetchSize, 1_000, 1),
+        statementTimeout: Number.isFinite(timeout) ? timeout : undefined,
+        turnTimeout: pools.write.lending.settings.acquireTimeout
+      },
+      transformName: options.transformQueryNames,
+      transformRows: options.transformResultNames === undefined ? undefined : StockStatement.defaultTransforms(options.transformResultNames).array,
+      attributes: Object.entries({ ...options.spanAttributes, "db.system.name": dialect.system, ...options.attributes }),
+      measured,
+      log,
+      observed: measured || log !== undefined || pools.write.lending.hooks !== undefined,
+      shapes: new WeakMap(),
+      classifications: new Map(),
+      stock: () => database,
+      tag: tag(),
+      adapters: new WeakMap()
+    }
+    const database: Database = assemble(client, reactivity)
+    return database
+  })
 
 /** The database of a client: its verbs, and the callable that makes statements. */
 export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
@@ -36,7 +75,7 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
   const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
   const currentTransaction = Effect.flatMap(scope, (scope) =>
     scope === undefined || scope.kind === "session"
-      ? SqlError.fail(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" }))
+      ? refused(client, SqlError.make(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" })))
       : Effect.succeed(view(scope)))
   const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
     [StockClient.TypeId]: StockClient.TypeId,

@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import type { Result } from "../Connection.js"
 import type { Cursor } from "../Cursor.js"
 import * as Reason from "../Reason.js"
+import type { PreviewOptions } from "../Sql.js"
 import * as SqlError from "../SqlError.js"
 import type { Options, Run, Statement } from "../Statement.js"
 import type { StatementImpl } from "./statement.js"
@@ -157,6 +158,10 @@ export class Decoded<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlE
     return this.inner.compile(withoutTransform)
   }
 
+  preview(options?: PreviewOptions): string {
+    return this.inner.preview(options)
+  }
+
   toJSON(): unknown {
     return this.inner.toJSON()
   }
@@ -186,7 +191,7 @@ export class Decoded<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlE
 
   private failure({ cause, column, why }: Misfit, row: number): SqlError.SqlError {
     const where = column === undefined ? `row ${row}` : `column "${column}" of row ${row}`
-    return SqlError.make(new Reason.DecodeError({ message: `${where} ${why}`, operation: "decode", column, row, cause, ...this.inner.answered() }))
+    return this.inner.told(SqlError.make(new Reason.DecodeError({ message: `${where} ${why}`, operation: "decode", column, row, cause, ...this.inner.answered() })))
   }
 }
 

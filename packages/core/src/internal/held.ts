@@ -13,13 +13,18 @@ import * as EffectScope from "effect/Scope"
 import type { BeginOptions, Connection } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
+import { type About, refuse } from "./errorHook/Hooks.js"
 import { bounded } from "./pool/bounded.js"
 import { applied } from "./pool/applied.js"
 import type { Lending } from "./pool/Lending.js"
+import { unanswered } from "./pool/refusals.js"
 import type { Entry } from "./pool/State.js"
 import type { Scope } from "./scope.js"
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** What an error of a statement is told with. */
+type Statement = Pick<About, "query" | "label">
 
 interface Turn {
   readonly scope: Scope
@@ -75,7 +80,7 @@ export class Held {
   private turn(scope: Scope, restore: Restore): Effect.Effect<void, SqlError.SqlError> {
     return Effect.suspend(() => {
       const refusal = scope.refusal()
-      if (refusal !== undefined) return Effect.fail(refusal)
+      if (refusal !== undefined) return this.refuse(refusal)
       if (this.tryTurn(scope)) return Effect.void
       let turn: Turn | undefined
       let given = false
@@ -96,6 +101,7 @@ export class Held {
       })
       return restore(bounded<void, SqlError.SqlError>(wait, this.turnTimeout, () => SqlError.make(waitedReason(this.turnTimeout)))).pipe(
         Effect.catchAllCause((cause) => {
+          this.lending.hooks?.failed(cause, { phase: "acquire", connection: this.connection })
           if (given) this.done()
           else if (turn !== undefined && this.queue.includes(turn)) this.queue.splice(this.queue.indexOf(turn), 1)
           return Effect.failCause(cause)
@@ -104,10 +110,15 @@ export class Held {
           const late = scope.refusal()
           if (late === undefined) return Effect.void
           if (given) this.done()
-          return Effect.fail(late)
+          return this.refuse(late)
         }))
       )
     })
+  }
+
+  /** A failure of a scope's before anything is sent. */
+  refuse(error: SqlError.SqlError, phase = "execute"): Effect.Effect<never, SqlError.SqlError> {
+    return refuse(this.lending.hooks, error, { phase, connection: this.connection })
   }
 
   /** Ends a turn, and gives the next one to the first in the queue that may have it. */
@@ -138,14 +149,15 @@ export class Held {
 
   /**
    * Runs one piece of work of a scope on the connection, in its turn. `revocable`: it ends no transaction, so that a lost
-   * connection means that it took no effect.
+   * connection means that it took no effect. `statement` is what its failure is told with.
    */
   run<A>(
     scope: Scope,
     work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
-    revocable = false
+    revocable = false,
+    statement?: Statement
   ): Effect.Effect<A, SqlError.SqlError> {
-    return Effect.uninterruptibleMask((restore) => this.runWith(restore, scope, work, revocable))
+    return Effect.uninterruptibleMask((restore) => this.runWith(restore, scope, work, revocable, statement))
   }
 
   /** Lends the connection in its turn to work that may fail otherwise and need more. */
@@ -173,22 +185,24 @@ export class Held {
     restore: Restore,
     scope: Scope,
     work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
-    revocable = false
+    revocable = false,
+    statement?: Statement
   ): Effect.Effect<A, SqlError.SqlError> {
     return scope.refusal() === undefined && this.tryTurn(scope)
-      ? this.perform(restore, work, revocable)
-      : Effect.zipRight(this.turn(scope, restore), Effect.suspend(() => this.perform(restore, work, revocable)))
+      ? this.perform(restore, work, revocable, statement)
+      : Effect.zipRight(this.turn(scope, restore), Effect.suspend(() => this.perform(restore, work, revocable, statement)))
   }
 
   private perform<A>(
     restore: Restore,
     work: (connection: Connection) => Effect.Effect<A, SqlError.SqlError>,
-    revocable: boolean
+    revocable: boolean,
+    statement: Statement | undefined
   ): Effect.Effect<A, SqlError.SqlError> {
     const effect = applied(work, this.connection)
     const exit = exitOf(effect)
     if (exit !== undefined) {
-      this.finish(exit)
+      this.finish(exit, statement)
       return exit
     }
     return Effect.matchCauseEffect(restore(effect), {
@@ -198,7 +212,7 @@ export class Held {
       },
       onFailure: (cause) => {
         const known = revocable && (this.inTransaction || this.connection.transaction !== "none") ? Cause.map(cause, undone) : cause
-        this.finish(Exit.failCause(known))
+        this.finish(Exit.failCause(known), statement)
         return Effect.failCause(known)
       }
     })
@@ -234,13 +248,13 @@ export class Held {
 
   /** What keeps a scope's work is bounded as every statement is. */
   kept(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
-    return bounded(effect, this.statementTimeout, unanswered(what, this.statementTimeout, "unknown"))
+    return bounded(effect, this.statementTimeout, () => SqlError.make(unanswered(what, this.statementTimeout, "unknown")))
   }
 
   /** What drops a scope's work is not waited for longer than for a cancelling: without its connection it is dropped too. */
   dropped(effect: Effect.Effect<void, SqlError.SqlError>, what: string): Effect.Effect<void, SqlError.SqlError> {
     const { cancelTimeout } = this.lending.settings
-    return bounded(effect, cancelTimeout, unanswered(what, cancelTimeout, "not-applied"))
+    return bounded(effect, cancelTimeout, () => SqlError.make(unanswered(what, cancelTimeout)))
   }
 
   // ---- streams ----
@@ -262,8 +276,9 @@ export class Held {
     return Effect.forEach(own, (stream) => EffectScope.close(stream, Exit.void), { discard: true })
   }
 
-  private finish(exit: Exit.Exit<unknown, SqlError.SqlError>): void {
+  private finish(exit: Exit.Exit<unknown, SqlError.SqlError>, statement: Statement | undefined): void {
     if (Exit.isSuccess(exit)) return this.done()
+    this.lending.hooks?.failed(exit.cause, { phase: "execute", connection: this.connection, ...statement })
     if (mustSettle(exit.cause)) return this.settle()
     const failure = Cause.failureOption(exit.cause)
     if (failure._tag === "Some" && failure.value.connection !== "usable") this.suspect = true
@@ -326,11 +341,6 @@ export const mustSettle = (cause: Cause.Cause<SqlError.SqlError>): boolean => {
 // Law T5: `unknown` is said of a COMMIT only. What was sent before it is rolled back with its connection.
 const undone = (error: SqlError.SqlError): SqlError.SqlError =>
   error.outcome === "unknown" && error.reason._tag === "ConnectionError" ? SqlError.make(Reason.undone(error.reason)) : error
-
-const unanswered = (operation: string, milliseconds: number | undefined, outcome: Reason.Outcome) => (): SqlError.SqlError =>
-  SqlError.make(
-    new Reason.StatementTimeoutError({ message: `${operation} was not answered within ${milliseconds} ms`, operation, timeout: "database", outcome })
-  )
 
 const waitedReason = (timeout: number): Reason.TransactionStateError =>
   new Reason.TransactionStateError({

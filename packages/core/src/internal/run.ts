@@ -31,6 +31,8 @@ export interface Prepared {
   readonly leavesState: boolean
   /** Whose limit `query.timeout` is. */
   readonly timeout: "statement" | "database"
+  /** What logs, spans and error hooks call it. */
+  readonly label: string | undefined
 }
 
 /** Runs work on a connection for one query: on the scope's, else on a lease that goes back before the answer is projected. */
@@ -46,8 +48,8 @@ export const runIn = <A, B>(
   if (scope !== undefined) {
     if (prepared.leavesState) scope.held.entry.dirty = true
     const refusal = scope.held.besideStream()
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const run = scope.held.run(scope, scope.held.begun((connection: Connection) => mapNow(timed(connection), project)), !prepared.leavesState)
+    if (refusal !== undefined) return scope.held.refuse(refusal)
+    const run = scope.held.run(scope, scope.held.begun((connection: Connection) => mapNow(timed(connection), project)), !prepared.leavesState, prepared)
     return client.replicas === undefined || query.readOnly ? run : writing(client, run)
   }
   const lending = poolOf(client, query).lending
@@ -97,13 +99,13 @@ const runNow = <A>(
   if (prepared.leavesState) entry.dirty = true
   const effect = applied(work, entry.connection)
   const exit = exitOf(effect)
-  if (exit !== undefined && Exit.isFailure(exit)) handBack(lending, entry, exit.cause)
+  if (exit !== undefined && Exit.isFailure(exit)) handBack(lending, entry, exit.cause, prepared)
   else lending.release(entry)
   return effect
 }
 
 /** Who is told how a statement has left its connection: the pool, or the lane that it shared. */
-type Lender = Pick<Lending<Connection>, "release" | "abandon" | "distrust">
+type Lender = Pick<Lending<Connection>, "release" | "abandon" | "distrust" | "hooks">
 
 const runLeased = <A, B>(
   lender: Lender,
@@ -120,19 +122,23 @@ const runLeased = <A, B>(
       return Exit.succeed(project(value))
     },
     onFailure: (cause) => {
-      handBack(lender, entry, cause)
+      handBack(lender, entry, cause, prepared)
       return Effect.failCause(cause)
     }
   })
 }
 
 /** Gives a connection back after a failure: settled if it may still be at work, destroyed if it is not to be trusted. */
-const handBack = (lender: Lender, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>): void => {
+const handBack = (lender: Lender, entry: Entry<Connection>, cause: Cause.Cause<SqlError.SqlError>, prepared: Prepared): void => {
+  tell(lender, entry, cause, prepared, "execute")
   if (mustSettle(cause)) return lender.abandon(entry)
   const failure = Cause.failureOption(cause)
   if (failure._tag === "Some" && failure.value.connection !== "usable") lender.distrust(entry)
   else lender.release(entry)
 }
+
+const tell = (lender: Lender, { connection }: Entry<Connection>, cause: Cause.Cause<unknown>, { label, query }: Prepared, phase: string): void =>
+  lender.hooks?.failed(cause, { phase, connection, query, label })
 
 /**
  * Opens a query's rows in the current Effect scope: the rows are closed first, then the connection goes back. In a
@@ -164,6 +170,7 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
       const guard = <A>(effect: Effect.Effect<A, SqlError.SqlError>) =>
         Effect.onError(effect, (cause) => Effect.sync(() => {
           pulling = cause
+          tell(lending, entry, cause, prepared, "stream")
         }))
       yield* Scope.addFinalizerExit(outer, (exit) => Effect.suspend(() => {
         const cause = pulling
@@ -173,7 +180,7 @@ const openLeased = (client: Client, prepared: Prepared): Effect.Effect<Rows, Sql
         if (Exit.isInterrupted(exit) || (cause !== undefined && mustSettle(cause))) return Effect.sync(() => lending.abandon(entry, close))
         return Effect.ensuring(
           close,
-          Effect.sync(() => cause === undefined ? lending.release(entry) : handBack(lending, entry, cause))
+          Effect.sync(() => cause === undefined ? lending.release(entry) : handBack(lending, entry, cause, prepared))
         )
       }))
       const rows = yield* restore(guard(Scope.extend(withTimeout(entry.connection.rows(prepared.query), prepared, prepared.query.timeout), inner)))
@@ -186,7 +193,7 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
     Effect.gen(function*() {
       const { held } = scope
       const refusal = held.besideStream()
-      if (refusal !== undefined) return yield* Effect.fail(refusal)
+      if (refusal !== undefined) return yield* held.refuse(refusal, "stream")
       if (prepared.leavesState) held.entry.dirty = true
       const outer = yield* Effect.scope
       const inner = yield* Scope.make()
@@ -198,10 +205,10 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
         Exit.isInterrupted(exit) ? Effect.sync(() => held.lending.fork(close)) : close)
       const open = (connection: Connection) =>
         Scope.extend(withTimeout(connection.rows(prepared.query), prepared, prepared.query.timeout), inner)
-      const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState)
+      const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState, prepared)
       // Without this, the end of the transaction would look like that of the rows.
       const next = () => held.streams.has(inner) ? demanded(rows, prepared) : Effect.fail(ended())
-      return { columns: rows.columns, next: held.run(scope, next, !prepared.leavesState) }
+      return { columns: rows.columns, next: held.run(scope, next, !prepared.leavesState, prepared) }
     })
   )
 

@@ -14,7 +14,7 @@ import type { Connection, Query, Result } from "../Connection.js"
 import type * as SqlError from "../SqlError.js"
 import type { Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
-import { type Client, scopeFor } from "./client.js"
+import { type Client, refused, scopeFor } from "./client.js"
 import { type Prepared, runIn } from "./run.js"
 import { StatementImpl } from "./statement.js"
 
@@ -26,8 +26,8 @@ export const executeAll = (
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.withFiberRuntime((fiber) => {
     const own = plain(client, statements)
-    // A transformer looks at each statement by itself.
-    if (own === undefined || own.length === 1 || fiber.getFiberRef(StockStatement.currentTransformer)._tag === "Some") {
+    // A transformer looks at each statement by itself, and so does the log.
+    if (own === undefined || own.length === 1 || fiber.getFiberRef(StockStatement.currentTransformer)._tag === "Some" || client.log !== undefined) {
       return Effect.forEach(statements, (statement) => Effect.map(statement.result, answered), { discard: true })
     }
     const queries: Array<Query> = []
@@ -36,7 +36,7 @@ export const executeAll = (
     let timeout: number | undefined = 0
     for (const statement of own) {
       const prepared = statement.batched(fiber.currentContext)
-      if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+      if (Either.isLeft(prepared)) return refused(client, prepared.left)
       const { query } = prepared.right
       queries.push(query)
       leavesState ||= prepared.right.leavesState
@@ -44,12 +44,12 @@ export const executeAll = (
       timeout = timeout === undefined || query.timeout === undefined ? undefined : timeout + query.timeout
     }
     const first = queries[0]!
-    const whole: Prepared = { query: { ...first, readOnly, timeout }, leavesState, timeout: "database" }
+    const whole: Prepared = { query: { ...first, readOnly, timeout }, leavesState, timeout: "database", label: undefined }
     let at = 0
     const told = (result: Result): void => answered(own[at++]!.resultOf(result))
     const run = runIn(client, scopeFor(client, fiber.currentContext, own[0]!.scope), whole, (connection) => onConnection(connection, queries, told), identity)
     return Telemetry.isTraced(fiber) || client.measured
-      ? Telemetry.statementSpan(client, "BATCH", first.sql, undefined, (span) => {
+      ? Telemetry.statementSpan(client, { verb: "BATCH", sql: first.sql, label: undefined }, undefined, (span) => {
         span.attribute("db.operation.batch.size", queries.length)
         return run
       })

@@ -24,11 +24,14 @@ import * as Cursor from "../Cursor.js"
 import * as Reason from "../Reason.js"
 import * as Sql from "../Sql.js"
 import * as SqlError from "../SqlError.js"
-import * as SqlScript from "../SqlScript.js"
+import type * as SqlScript from "../SqlScript.js"
 import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
-import { type Client, scopeFor, type Shape } from "./client.js"
+import { type Client, hooksOf, refused, scopeFor, type Shape } from "./client.js"
 import { bySchema, Decoded } from "./decoded.js"
+import { classify } from "./statement/classify.js"
+import { overLimits } from "./statement/limits.js"
+import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
 import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
@@ -177,6 +180,13 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return [compiled.sql, compiled.params]
   }
 
+  preview(options?: Sql.PreviewOptions): string {
+    return Either.match(this.compiled(true), {
+      onLeft: ({ message }) => `<${message}>`,
+      onRight: (compiled) => Sql.preview(compiled, this.client.dialect, options)
+    })
+  }
+
   toJSON(): unknown {
     const compiled = this.compiled(true)
     // Parameters are values of users: only their number is shown (law E4).
@@ -215,7 +225,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     const shaped = this.shaped(mode.transform)
     if (Either.isLeft(shaped)) return Either.left(shaped.left)
     const { classification, params, sql } = shaped.right
-    const problem = overLimits(client, sql, params)
+    const problem = overLimits(client.dialect, sql, params)
     if (problem !== undefined) return Either.left(SqlError.make(problem))
     let timeout = client.settings.statementTimeout
     let fetchSize = client.settings.fetchSize
@@ -244,7 +254,8 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return Either.right({
       query,
       leavesState: classification.leavesState,
-      timeout: options.timeout === undefined ? "database" : "statement"
+      timeout: options.timeout === undefined ? "database" : "statement",
+      label: options.label
     })
   }
 
@@ -260,11 +271,16 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     project: (answer: B) => C
   ): Effect.Effect<C, SqlError.SqlError> {
     return Effect.withFiberRuntime((fiber) =>
-      this.observed(fiber, mode, undefined, (self) => {
+      this.observed(fiber, mode, undefined, (self, line) => {
         const prepared = self.prepared(mode, fiber.currentContext)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         const { query } = prepared.right
-        return runIn(self.client, scopeFor(self.client, fiber.currentContext, self.scope), prepared.right, (connection) => send(connection, query), project)
+        const work = (connection: Connection) => send(connection, query)
+        const scope = scopeFor(self.client, fiber.currentContext, self.scope)
+        return line === undefined ? runIn(self.client, scope, prepared.right, work, project) : runIn(self.client, scope, prepared.right, work, (answer) => {
+          line.rows = rowsOf(answer)
+          return project(answer)
+        })
       })
     )
   }
@@ -285,32 +301,47 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
 
   private get open() {
     return Effect.withFiberRuntime<Rows, SqlError.SqlError, EffectScope>((fiber) =>
-      this.observed(fiber, objects, "scoped", (self) => {
+      this.observed(fiber, objects, "scoped", (self, line) => {
         const prepared = self.prepared(objects, fiber.currentContext)
-        return Either.isLeft(prepared) ? Effect.fail(prepared.left) : openRows(self.client, prepared.right, self.scope)
+        if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+        const rows = openRows(self.client, prepared.right, self.scope)
+        return line === undefined ? rows : Effect.map(rows, (rows) => counted(rows, line))
       })
     )
   }
 
-  // A span only where a tracer listens, a transformer only where one is set: neither costs anything else.
+  // A span only where a tracer listens, a transformer only where one is set, a look only where somebody looks: none of
+  // them costs anything else.
   private observed<B, R>(
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     mode: Mode,
     scoped: "scoped" | undefined,
-    f: (self: StatementImpl<A>) => Effect.Effect<B, SqlError.SqlError, R>
+    f: (self: StatementImpl<A>, line: Line | undefined) => Effect.Effect<B, SqlError.SqlError, R>
   ): Effect.Effect<B, SqlError.SqlError, R> {
+    const { client } = this
     const transformer = fiber.getFiberRef(StockStatement.currentTransformer)
     const traced = Telemetry.isTraced(fiber)
-    if (transformer._tag === "None" && !traced && !this.client.measured) return f(this)
+    if (transformer._tag === "None" && !traced && !client.observed) return f(this, undefined)
+    const compiled = this.compiled(mode.transform)
+    if (Either.isLeft(compiled)) return refused(client, compiled.left)
+    const { sql } = compiled.right
+    const { label } = this.options
+    const { verb } = classify(client, sql)
+    const line: Line | undefined = client.log === undefined ? undefined : { sql, database: client.dialect.name, operation: verb, label, rows: undefined }
     const work = (span: Tracer.Span) =>
       transformer._tag === "None"
-        ? f(this)
-        : Effect.flatMap(transformer.value(this, this.client.stock(), fiber.getFiberRefs(), span), (statement) =>
-          f(statement instanceof StatementImpl ? statement : new StatementImpl<A>(this.client, statement, this.options, this.scope)))
-    const compiled = this.compiled(mode.transform)
-    if (Either.isLeft(compiled)) return Effect.fail(compiled.left)
-    const { sql } = compiled.right
-    return Telemetry.statementSpan(this.client, classify(this.client, sql).verb, sql, scoped, work)
+        ? f(this, line)
+        : Effect.flatMap(transformer.value(this, client.stock(), fiber.getFiberRefs(), span), (statement) =>
+          f(statement instanceof StatementImpl ? statement : new StatementImpl<A>(client, statement, this.options, this.scope), line))
+    const run = Telemetry.statementSpan(client, { verb, sql, label }, scoped, work)
+    const hooks = hooksOf(client)
+    const told = hooks === undefined ? run : Effect.tapErrorCause(run, (cause) =>
+      Effect.sync(() => hooks.failed(cause, { phase: "execute", query: compiled.right, label })))
+    if (client.log === undefined || line === undefined) return told
+    return scoped === undefined
+      ? logged(client.log, line, told)
+      // A span that is scoped asks for a scope as well, and its type does not say so.
+      : loggedScoped(client.log, line, told) as Effect.Effect<B, SqlError.SqlError, R>
   }
 
   private rows(result: Result, transform: boolean): ReadonlyArray<A> {
@@ -324,9 +355,16 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   mismatch(expected: string, found: number): Effect.Effect<never, SqlError.SqlError> {
-    return SqlError.fail(
-      new Reason.ResultError({ message: `expected ${expected}, found ${found} ${found === 1 ? "row" : "rows"}`, expected, found, ...this.answered() })
-    )
+    return Effect.suspend(() => Effect.fail(this.told(
+      SqlError.make(new Reason.ResultError({ message: `expected ${expected}, found ${found} ${found === 1 ? "row" : "rows"}`, expected, found, ...this.answered() }))
+    )))
+  }
+
+  /** An error of what was answered, which is told to hooks. */
+  told(error: SqlError.SqlError): SqlError.SqlError {
+    const compiled = hooksOf(this.client) === undefined ? undefined : this.compiled(true)
+    if (compiled !== undefined) hooksOf(this.client)?.tell(error, { phase: "decode", query: Either.getOrUndefined(compiled), label: this.options.label })
+    return error
   }
 
   /** What an error says of a statement that was answered: one that writes did so, only its rows are not what was asked for. */
@@ -340,49 +378,4 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   decode<B, I>(schema: Schema.Schema<B, I>): Statement<B, never> {
     return new Decoded(this, bySchema(schema))
   }
-}
-
-const cached = 1_000
-const cachedLength = 10_000
-
-// A write whose words say nothing else, and which is mostly another text each time: 0.2 µs where the lexer takes 2.
-const plainWrite = /^(?:INSERT|UPDATE|DELETE)\s/i
-const elsewhere = /RETURNING|OUTPUT|:=/i
-const writes = { readOnly: false, returnsRows: false, leavesState: false }
-
-/** What a text's words say, looked up where it was seen before. */
-export const classify = (client: Client, sql: string): SqlScript.Classification => {
-  const known = client.classifications.get(sql)
-  if (known !== undefined) return known
-  const plain = plainWrite.test(sql) && !elsewhere.test(sql) ? { verb: sql.slice(0, 6).toUpperCase(), ...writes } : SqlScript.classify(sql, client.dialect.lexicon)
-  const classification = !plain.leavesState && client.dialect.leavesState?.test(sql) === true ? { ...plain, leavesState: true } : plain
-  if (sql.length <= cachedLength) {
-    if (client.classifications.size >= cached) client.classifications.clear()
-    client.classifications.set(sql, classification)
-  }
-  return classification
-}
-
-const encoder = new TextEncoder()
-
-/** Law Q5: what the server would refuse is refused here, before anything is sent. */
-const overLimits = (client: Client, sql: string, params: ReadonlyArray<unknown>): Reason.Reason | undefined => {
-  const { maxParameters, maxStatementBytes } = client.dialect.limits
-  if (params.length > maxParameters) {
-    return new Reason.LimitError({
-      message: `${client.dialect.name} takes ${maxParameters} parameters, the statement has ${params.length}`,
-      limit: "maxParameters",
-      maximum: maxParameters,
-      actual: params.length
-    })
-  }
-  // A UTF-16 unit is at most three bytes of UTF-8, so that a short text need not be measured.
-  if (sql.length * 3 <= maxStatementBytes) return undefined
-  const bytes = encoder.encode(sql).length
-  return bytes <= maxStatementBytes ? undefined : new Reason.LimitError({
-    message: `${client.dialect.name} takes statements of ${maxStatementBytes} bytes, this one has ${bytes}`,
-    limit: "maxStatementBytes",
-    maximum: maxStatementBytes,
-    actual: bytes
-  })
 }

@@ -17,7 +17,8 @@ import * as Retry from "../Retry.js"
 import * as SqlError from "../SqlError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { Options, Transaction } from "../Transaction.js"
-import { type Client, provideScope, scopeFor, writing } from "./client.js"
+import { type Client, hooksOf, provideScope, refused, scopeFor, writing } from "./client.js"
+import { attempt } from "./errorHook/Hooks.js"
 import { Held, mapNow } from "./held.js"
 import { millis } from "../Options.js"
 import { bounded } from "./pool/bounded.js"
@@ -32,9 +33,9 @@ export const transaction = (client: Client, options: Options, own: Scope | undef
   Telemetry.transactionSpan(client, Effect.withFiberRuntime<A, E | SqlError.SqlError, R>((fiber) => {
     const scope = scopeFor(client, fiber.currentContext, own)
     const problem = check(client.dialect, options, scope)
-    if (problem !== undefined) return SqlError.fail(problem)
+    if (problem !== undefined) return refused(client, SqlError.make(problem), "begin")
     const timeout = millis("transaction.timeout", options.timeout, Number.POSITIVE_INFINITY)
-    if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
+    if (Either.isLeft(timeout)) return refused(client, timeout.left, "begin")
     const body = within(self, timeout.right)
     const run = scope === undefined
       ? options.readOnly === true ? leased(client, options, body) : writing(client, leased(client, options, body))
@@ -43,8 +44,14 @@ export const transaction = (client: Client, options: Options, own: Scope | undef
       : nested(client, scope, body)
     return options.retry === undefined || (scope !== undefined && !isFree(scope))
       ? run
-      : Effect.retry(run, { schedule: options.retry, while: Retry.mayRepeat })
+      : Effect.retry(hooksOf(client) === undefined ? run : counted(run), { schedule: options.retry, while: Retry.mayRepeat })
   }))
+
+// Which attempt it is, an error hook is told.
+const counted = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  let n = 0
+  return Effect.suspend(() => Effect.locally(run, attempt, ++n))
+}
 
 // A session that is in no transaction begins one of its own for a nested effect, and so does a transaction that goes on
 // in autocommit.
@@ -99,7 +106,7 @@ const nested = <A, E, R>(client: Client, parent: Scope, self: Effect.Effect<A, E
     Effect.suspend(() => {
       const { held } = parent
       const refusal = held.besideStream()
-      if (refusal !== undefined) return Effect.fail(refusal)
+      if (refusal !== undefined) return held.refuse(refusal, "savepoint")
       const scope = new Scope("savepoint", held, parent, `sluice_${++held.savepoints}`)
       const begin = held.runWith(restore, parent, (connection) => mapNow(connection.savepoint(scope.name), () => {
         held.stack.push(scope)
@@ -206,8 +213,8 @@ const views = new WeakMap<Scope, Transaction>()
 
 const viewOf = (scope: Scope): Transaction => ({
   depth: scope.depth,
-  commit: Effect.suspend(() => stateProblem(scope) ?? Effect.zipRight(readied(scope), commit(scope))),
-  rollback: Effect.suspend(() => stateProblem(scope) ?? rollback(scope)),
+  commit: Effect.suspend(() => stateProblem(scope, "commit") ?? Effect.zipRight(readied(scope), commit(scope))),
+  rollback: Effect.suspend(() => stateProblem(scope, "rollback") ?? rollback(scope)),
   beforeCommit: (effect) => Effect.sync(() => {
     scope.beforeCommit.push(effect)
   }),
@@ -216,9 +223,9 @@ const viewOf = (scope: Scope): Transaction => ({
   })
 })
 
-const stateProblem = (scope: Scope): Effect.Effect<never, SqlError.SqlError> | undefined =>
-  scope.status === "open" ? undefined : SqlError.fail(
-    new Reason.TransactionStateError({ message: `the ${scope.kind} has been ${scope.status} already`, operation: "commit" })
+const stateProblem = (scope: Scope, operation: string): Effect.Effect<never, SqlError.SqlError> | undefined =>
+  scope.status === "open" ? undefined : scope.held.refuse(
+    SqlError.make(new Reason.TransactionStateError({ message: `the ${scope.kind} has been ${scope.status} already`, operation }))
   )
 
 const within = <A, E, R>(self: Effect.Effect<A, E, R>, timeout: number): Effect.Effect<A, E | SqlError.SqlError, R> =>

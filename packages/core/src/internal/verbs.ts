@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Column, Connection, Query, Result } from "../Connection.js"
@@ -15,7 +16,7 @@ import * as Session from "../Session.js"
 import * as SqlError from "../SqlError.js"
 import * as SqlScript from "../SqlScript.js"
 import type { Run, Statement } from "../Statement.js"
-import { type Client, currentScope } from "./client.js"
+import { type Client, currentScope, hooksOf, refused } from "./client.js"
 import * as Named from "./named.js"
 import { executeAll } from "./several.js"
 import { StatementImpl } from "./statement.js"
@@ -50,7 +51,7 @@ export const executeMany = (client: Client) => (sql: string, rows: Rows | Record
   Effect.suspend(() => {
     if (rows.length === 0) return Effect.succeed({ rowsAffected: 0, lastInsertId: undefined })
     const work = aligned(client, sql, rows)
-    if (SqlError.isSqlError(work)) return Effect.fail(work)
+    if (SqlError.isSqlError(work)) return refused(client, work)
     const send = onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows))
     return Effect.map(transaction(client, {}, undefined)(send), (affected) => ({
       rowsAffected: affected.reduce((sum, n) => sum + n, 0),
@@ -77,7 +78,10 @@ export const batch = (client: Client) =>
 }
 
 export const script = (client: Client) => (text: string): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> =>
-  Effect.flatMap(Effect.suspend(() => SqlScript.split(text, client.dialect.lexicon)), (pieces) => {
+  Effect.flatMap(Effect.suspend(() => Either.match(SqlScript.split(text, client.dialect.lexicon), {
+    onLeft: (error) => refused(client, error, "script"),
+    onRight: (pieces) => Effect.succeed(pieces)
+  })), (pieces) => {
     const all = Effect.forEach(pieces, (piece, index) =>
       Effect.mapError(statement(client, piece.text).result, (error) =>
         SqlError.make(Reason.prefixed(error.reason, `statement ${index + 1} of the script, line ${piece.line}: `))))
@@ -92,7 +96,7 @@ export const script = (client: Client) => (text: string): Effect.Effect<Readonly
 export const describe = (client: Client) => (self: Statement<unknown>): Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError> =>
   client.dialect.capabilities.describe
     ? onConnection(client, new StatementImpl(client, self, {}, undefined), (connection, query) => connection.describe(query))
-    : SqlError.fail(new Reason.UnsupportedError({ message: `${client.dialect.name} cannot describe a statement`, capability: "describe" }))
+    : refused(client, SqlError.make(new Reason.UnsupportedError({ message: `${client.dialect.name} cannot describe a statement`, capability: "describe" })))
 
 const statement = (client: Client, sql: string) =>
   new StatementImpl<object>(client, { segments: [{ _tag: "Literal", value: sql }] }, {}, undefined)
@@ -111,9 +115,16 @@ export const withConnection = <A, E, R>(
   Effect.withFiberRuntime((fiber) => {
     const scope = currentScope(client, fiber.currentContext)
     return scope === undefined
-      ? Effect.scoped(Effect.flatMap((client.pools.session ?? client.pools.write).get, use))
-      : scope.held.lend(scope, use)
+      ? Effect.scoped(Effect.flatMap((client.pools.session ?? client.pools.write).get, telling(client, use)))
+      : scope.held.lend(scope, telling(client, use))
   })
+
+// What a dialect's own verb fails with.
+const telling = <A, E, R>(client: Client, use: (connection: Connection) => Effect.Effect<A, E, R>): typeof use => {
+  const hooks = hooksOf(client)
+  return hooks === undefined ? use : (connection) =>
+    Effect.tapErrorCause(use(connection), (cause) => Effect.sync(() => hooks.failed(cause, { phase: "execute", connection })))
+}
 
 // Field by field, so that a count which is new does not compile until it is added up here.
 const added = (a: Stats, b: Stats): Stats => ({

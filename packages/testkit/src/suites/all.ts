@@ -7,6 +7,7 @@ import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
+import { looking } from "./looking.js"
 import { pool } from "./pool.js"
 import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
@@ -19,5 +20,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
 ]

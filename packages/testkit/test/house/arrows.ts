@@ -54,7 +54,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Sql", "internal/named"],
   ["Bulk", "Connection", "Job"],
   ["Retry", "Resolver", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
-  ["Telemetry", "internal/pool/Observer"],
+  ["ErrorHook", "Telemetry", "internal/pool/Observer"],
   ["Pool"],
   ["Hosts"],
   // A statement's way to its connection: what a fiber holds, and running on it.

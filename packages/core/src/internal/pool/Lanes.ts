@@ -12,6 +12,7 @@
 import * as Effect from "effect/Effect"
 import type { Connection } from "../../Connection.js"
 import type { SqlError } from "../../SqlError.js"
+import type { Hooks } from "../errorHook/Hooks.js"
 import type { Lending, Restore } from "./Lending.js"
 import type { Entry } from "./State.js"
 
@@ -25,6 +26,11 @@ export class Lanes<C extends Connection> {
 
   constructor(private readonly lending: Lending<C>, private readonly most: number) {
     lending.state.lanes = most
+  }
+
+  /** Those of the pool. */
+  get hooks(): Hooks | undefined {
+    return this.lending.hooks
   }
 
   /** A place for a statement at once: a lane of its own where there may be one more, else behind others. */

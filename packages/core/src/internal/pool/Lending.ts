@@ -17,6 +17,7 @@ import type { Connection } from "../../Connection.js"
 import type { Options, Stats } from "../../Pool.js"
 import type * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
+import { Hooks } from "../errorHook/Hooks.js"
 import { bounded } from "./bounded.js"
 import { recycle, settle } from "./cleaning.js"
 import type { Settings } from "./config.js"
@@ -49,6 +50,8 @@ export class Lending<C extends Connection> {
   readonly leaks: Leaks<C>
   /** Leases that single statements share; `undefined` where they share none. */
   readonly lanes: Lanes<C> | undefined
+  /** Who is told of errors; `undefined` where nobody is. */
+  readonly hooks: Hooks | undefined
   private watchingDeadlines = false
   /** Since when a statement does not end whose connection cannot be replaced. */
   stuckSince: number | undefined = undefined
@@ -63,6 +66,7 @@ export class Lending<C extends Connection> {
   ) {
     this.state = new State<C>(settings, (connection) => !connection.isClosed)
     this.lanes = settings.lanes > 0 ? new Lanes(this, settings.lanes) : undefined
+    this.hooks = Hooks.of({ name: options.name, counts: () => this.counts() }, options.dialect, runtime)
     this.leaks = new Leaks(options.name, settings.leakAfter, (effect) => this.fork(effect))
     this.opening = new Opening(options, settings, this.state, {
       fork: (effect) => this.fork(effect),
@@ -72,6 +76,7 @@ export class Lending<C extends Connection> {
         this.state.openedInVain()
         this.end(connection, "destroy")
       },
+      failed: (error, attempt) => this.hooks?.tell(error, { phase: "connect", attempt }),
       refuse: (error, whom) => this.refuse(whom === "all" ? this.state.dismiss() : this.state.dismissImpatient(), () => error)
     })
   }
@@ -110,9 +115,10 @@ export class Lending<C extends Connection> {
 
   /** The long way: validate, open, or queue. To be called as it is run, where interruption is masked; only the waiting is restored. */
   acquire(restore: Restore, deadline = this.now + this.settings.acquireTimeout, kind: Waiter<C>["kind"] = "plain"): Effect.Effect<Entry<C>, SqlError.SqlError> {
-    const { observer } = this
+    const { hooks, observer } = this
     const start = this.now
-    const lease = this.attempt(restore, deadline, false, kind)
+    const attempted = this.attempt(restore, deadline, false, kind)
+    const lease = hooks === undefined ? attempted : Effect.tapErrorCause(attempted, (cause) => Effect.sync(() => hooks.failed(cause, { phase: "acquire" })))
     return observer === undefined ? lease : Effect.tap(lease, () => Effect.sync(() => observer.waited(this.now - start)))
   }
 
@@ -138,13 +144,14 @@ export class Lending<C extends Connection> {
       return this.now >= deadline ? Effect.fail(this.lateError()) : this.attempt(restore, deadline, true, kind)
     }
     const limit = Math.max(1, Math.min(deadline - this.now, this.settings.cancelTimeout))
-    return restore(bounded(entry.connection.ping, limit, () => this.lateError())).pipe(
+    return restore(bounded(entry.connection.ping, limit, () => SqlError.make(refusals.unanswered("ping", limit)))).pipe(
       Effect.matchCauseEffect({
         onSuccess: () => {
           this.counters.acquired++
           return Effect.succeed(entry)
         },
         onFailure: (cause) => {
+          this.hooks?.failed(cause, { phase: "ping", connection: entry.connection })
           if (!Cause.isInterrupted(cause)) return again()
           this.abandon(entry)
           return Effect.failCause(cause as Cause.Cause<never>)
@@ -272,6 +279,7 @@ export class Lending<C extends Connection> {
       Effect.catchAllCause(connection.close(how), (cause) =>
         Effect.sync(() => {
           this.counters.closeFailures++
+          if (!Cause.isInterrupted(cause)) this.hooks?.tell(SqlError.refine(Cause.squash(cause)), { phase: "close", connection })
         }).pipe(Effect.zipRight(Effect.logDebug(`${this.options.name}: closing a connection failed`, cause)))),
       Effect.sync(() => {
         this.counters.closed++

@@ -25,6 +25,8 @@ export interface Owner<C> {
   readonly opened: (connection: C, generation: number, milliseconds: number) => void
   /** Takes a connection over that was opened too late, or only in part: it is to be closed. */
   readonly left: (connection: C) => void
+  /** Is told of each failure, and how many there were since a connection was opened. */
+  readonly failed: (error: SqlError.SqlError, attempt: number) => void
   /** Tells those who wait that connecting cannot succeed; or those who have somewhere else to go that it did not. */
   readonly refuse: (error: SqlError.SqlError, whom: "all" | "impatient") => void
 }
@@ -34,6 +36,7 @@ export class Opening<C extends Connection> {
   lastFailure: SqlError.SqlError | undefined = undefined
   private readonly attempts = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   private backingOff = false
+  private failedInARow = 0
   private backoff: Schedule.ScheduleDriver<unknown> | undefined = undefined
 
   constructor(
@@ -70,6 +73,7 @@ export class Opening<C extends Connection> {
         if (ended._tag === "opened") {
           this.backoff = undefined
           this.lastFailure = undefined
+          this.failedInARow = 0
           this.owner.opened(ended.connection, generation, performance.now() - start)
           this.onDemand()
           return Effect.void
@@ -94,6 +98,7 @@ export class Opening<C extends Connection> {
   private failed(error: SqlError.SqlError): Effect.Effect<void> {
     this.failures++
     this.lastFailure = error
+    this.owner.failed(error, ++this.failedInARow)
     // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
     const isDown = this.state.size === this.state.connecting
     if (isDown) this.owner.refuse(error, error.isRetryable ? "impatient" : "all")

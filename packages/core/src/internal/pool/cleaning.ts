@@ -9,8 +9,10 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Connection } from "../../Connection.js"
+import * as SqlError from "../../SqlError.js"
 import { bounded } from "./bounded.js"
 import type { Lending } from "./Lending.js"
+import { unanswered } from "./refusals.js"
 import type { Entry } from "./State.js"
 
 const late = "late" as const
@@ -30,9 +32,13 @@ export const recycle = <C extends Connection>(lending: Lending<C>, entry: Entry<
       entry.dirty = false
     }
   })
-  return Effect.matchCause(bounded<void, unknown>(cleaned, settings.cancelTimeout, () => late), {
+  const late = (): SqlError.SqlError => SqlError.make(unanswered("reset", settings.cancelTimeout))
+  return Effect.matchCause(bounded(cleaned, settings.cancelTimeout, late), {
     onSuccess: () => lending.handOver(entry),
-    onFailure: () => connection.transaction === "none" ? lending.distrust(entry) : lending.discard(entry, "destroy")
+    onFailure: (cause) => {
+      lending.hooks?.failed(cause, { phase: "reset", connection })
+      return connection.transaction === "none" ? lending.distrust(entry) : lending.discard(entry, "destroy")
+    }
   })
 }
 
@@ -41,7 +47,13 @@ export const settle = <C extends Connection>(lending: Lending<C>, entry: Entry<C
   Effect.gen(function*() {
     const { counters, options, settings, state } = lending
     counters.settled++
-    const fiber = yield* Effect.forkDaemon(Effect.matchCause(entry.connection.settle, { onSuccess: () => true, onFailure: () => false }))
+    const fiber = yield* Effect.forkDaemon(Effect.matchCause(entry.connection.settle, {
+      onSuccess: () => true,
+      onFailure: (cause) => {
+        lending.hooks?.failed(cause, { phase: "cancel", connection: entry.connection })
+        return false
+      }
+    }))
     let settled = yield* Effect.merge(bounded<boolean, typeof late>(Fiber.join(fiber), settings.cancelTimeout, () => late))
     if (settled === late && options.irreplaceable !== undefined) {
       lending.stuckSince = lending.now - settings.cancelTimeout

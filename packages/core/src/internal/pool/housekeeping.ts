@@ -8,10 +8,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { Connection } from "../../Connection.js"
+import * as SqlError from "../../SqlError.js"
 import { bounded } from "./bounded.js"
 import type { Lending } from "./Lending.js"
-
-const late = "late" as const
+import { unanswered } from "./refusals.js"
 
 /** The longest sleep between two rounds, as HikariCP's housekeeping period. */
 const period = 30_000
@@ -33,19 +33,24 @@ const round = <C extends Connection>(lending: Lending<C>): Effect.Effect<void> =
   })
 
 // A borrowed connection needs no keep-alive; an idle one is borrowed for its ping, so that nobody else gets it meanwhile.
-const keepAlive = <C extends Connection>(lending: Lending<C>, now: number): Effect.Effect<void> =>
-  Effect.forEach(
+const keepAlive = <C extends Connection>(lending: Lending<C>, now: number): Effect.Effect<void> => {
+  const late = (): SqlError.SqlError => SqlError.make(unanswered("ping", lending.settings.cancelTimeout))
+  return Effect.forEach(
     lending.state.quiet(now, lending.settings.keepAlive),
     (entry) => {
       const { idleSince } = entry
-      return Effect.matchCause(bounded<void, unknown>(entry.connection.ping, lending.settings.cancelTimeout, () => late), {
+      return Effect.matchCause(bounded(entry.connection.ping, lending.settings.cancelTimeout, late), {
         onSuccess: () => {
           lending.release(entry)
           // A ping is no use: `idleTimeout` goes on counting.
           if (entry.status === "idle") entry.idleSince = idleSince
         },
-        onFailure: () => lending.discard(entry, "destroy")
+        onFailure: (cause) => {
+          lending.hooks?.failed(cause, { phase: "ping", connection: entry.connection })
+          lending.discard(entry, "destroy")
+        }
       })
     },
     { discard: true }
   )
+}

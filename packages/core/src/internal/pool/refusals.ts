@@ -32,3 +32,7 @@ export const stuck = (name: string, milliseconds: number, why: string): Reason.S
     timeout: "worker",
     outcome: "not-applied"
   })
+
+/** What a verb of ours was not answered by. It is cancelled by giving the connection up, so that nothing of it stays. */
+export const unanswered = (operation: string, milliseconds: number | undefined, outcome: Reason.Outcome = "not-applied"): Reason.StatementTimeoutError =>
+  new Reason.StatementTimeoutError({ message: `${operation} was not answered within ${milliseconds} ms`, operation, timeout: "database", outcome })

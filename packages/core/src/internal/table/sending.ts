@@ -42,6 +42,8 @@ const foreignClient = ({ dialect: theirs }: Database): Client => {
     transformRows: undefined,
     attributes: [],
     measured: false,
+    log: undefined,
+    observed: false,
     shapes: new WeakMap(),
     classifications: new Map(),
     stock: () => Sql.helpers,
