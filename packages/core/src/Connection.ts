@@ -236,6 +236,8 @@ export interface Connection {
    * own, in the order in which they were sent. Only a pool with `lanes` lends it to several at once. Default 1.
    */
   readonly maxInFlight?: number | undefined
+  /** What holds the connection to its end, as a COPY does: whoever shares it is refused at once, and does not wait for it. */
+  readonly occupied?: string | undefined
   /** Runs one statement and gathers its answer. */
   readonly execute: (query: Query) => Effect.Effect<Result, SqlError>
   /** Every result set of one statement. */

@@ -85,8 +85,9 @@ export interface CopyOptions {
  *
  * All or nothing: an upstream that fails or is interrupted leaves nothing in the table, and the connection is usable
  * again. It takes no more than the server does. In a transaction the copy is a part of it, and a failure of it fails it
- * for all, unless `statementSavepoints` is on; its other statements wait for its end, so that what feeds it cannot come from
- * the same transaction. Fails as an INSERT would; `line` and `column` of the reason tell where in the data.
+ * for all, unless `statementSavepoints` is on; its other statements are UnsupportedErrors until it has ended, and with
+ * them a stream of the same transaction that would feed it. Fails as an INSERT would; `line` and `column` of the reason
+ * tell where in the data.
  *
  * @example
  * ```ts
@@ -141,7 +142,7 @@ export const copyRowsFrom = (
  * The data of a table or a statement, as a Stream of bytes, each element some rows.
  *
  * The server sends no more than is taken. A stream that ends early, or is interrupted, is stopped on the server; in a
- * transaction, whose other statements wait for its end, the transaction goes on.
+ * transaction, whose other statements are UnsupportedErrors until it has ended, the transaction goes on.
  *
  * @example
  * ```ts

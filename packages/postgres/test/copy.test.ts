@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
+import type * as SqlError from "@sluice/core/SqlError"
 import * as Postgres from "@sluice/postgres/Postgres"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -177,6 +178,31 @@ describe.skipIf(isMissing)("Postgres, COPY", () => {
       // A failure of a copy in is one of its transaction, as any statement's.
       const reason = yield* reasonOf(db.transaction(Effect.zipRight(Effect.ignore(load(4)), db`SELECT 1`)))
       assert.strictEqual(reason._tag, "TransactionAbortedError")
+      assert.strictEqual(yield* total(db), 4)
+    })))
+
+  it.live("S4 beside an open copy the other statements of its transaction fail at once, and what would feed it from there", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      yield* table(db)
+      const refused = (effect: Effect.Effect<unknown, SqlError.SqlError>) =>
+        Effect.map(reasonOf(Effect.timeout(effect, 1_000)), (reason) =>
+          assert.deepStrictEqual([reason._tag, reason.outcome, reason.connection], ["UnsupportedError", "not-applied", "usable"], reason.message))
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db`INSERT INTO t (id) VALUES (1)`
+        const cursor = yield* db`SELECT generate_series(10, 20) AS id`.with({ fetchSize: 2 }).cursor
+        yield* cursor.fetchOne
+        const rows = Stream.tap(Stream.make([2, "a", 1], [3, "b", 2]), () =>
+          Effect.all([
+            refused(db`SELECT 1`),
+            refused(Stream.runDrain(db`SELECT 1`.stream)),
+            refused(db.transaction(db`SELECT 1`)),
+            refused(Stream.runDrain(Postgres.copyTo(db, { table: "t" }))),
+            refused(cursor.fetchMany(5))
+          ]))
+        assert.strictEqual(yield* Stream.run(rows, Postgres.copyRowsFrom(db, { table: "t", columns: ["id", "name", "price"] })), 2)
+        yield* Stream.runForEach(Postgres.copyTo(db, { table: "t" }), () => refused(db`SELECT 1`))
+        yield* db`INSERT INTO t (id) VALUES (4)`
+      }).pipe(Effect.scoped))
       assert.strictEqual(yield* total(db), 4)
     })))
 

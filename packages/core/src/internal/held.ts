@@ -164,7 +164,7 @@ export class Held {
   lend<A, E, R>(scope: Scope, use: (connection: Connection) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(
-        this.turn(scope, restore),
+        Effect.suspend(() => this.occupied === undefined ? this.turn(scope, restore) : Effect.fail(this.occupied)),
         Effect.matchCauseEffect(restore(Effect.suspend(() => use(this.connection))), {
           onSuccess: (value) => {
             this.done()
@@ -261,12 +261,14 @@ export class Held {
 
   /** Law S4: what cannot run beside an open stream is refused at once; waiting for it would be a deadlock. */
   besideStream(): SqlError.SqlError | undefined {
-    return this.streams.size === 0 || this.connection.capabilities.statementsBesideStream ? undefined : SqlError.make(
-      new Reason.UnsupportedError({
-        message: "while a stream is open in a transaction or session, this database runs no other statement there",
-        capability: "statementsBesideStream"
-      })
-    )
+    const { occupied } = this
+    return occupied !== undefined || this.streams.size === 0 || this.connection.capabilities.statementsBesideStream ? occupied : beside("a stream is open")
+  }
+
+  /** Whether a turn would come only when what holds the connection has come to its end, which may wait for this very statement. */
+  get occupied(): SqlError.SqlError | undefined {
+    const { occupied } = this.connection
+    return occupied === undefined ? undefined : beside(`${occupied} is under way`)
   }
 
   /** Ends the streams of a scope and of those inside it: who still pulls one fails. To be called in a turn. */
@@ -347,6 +349,14 @@ const waitedReason = (timeout: number): Reason.TransactionStateError =>
     message: `waited ${timeout} ms for the transaction's connection, which an inner transaction or another statement of it holds`,
     operation: "execute"
   })
+
+const beside = (what: string): SqlError.SqlError =>
+  SqlError.make(
+    new Reason.UnsupportedError({
+      message: `while ${what} in a transaction or session, this database runs no other statement there`,
+      capability: "statementsBesideStream"
+    })
+  )
 
 const lostReason = (): Reason.ConnectionError =>
   new Reason.ConnectionError({

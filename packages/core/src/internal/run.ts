@@ -208,7 +208,8 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
       const rows = yield* held.runWith(restore, scope, held.begun(open), !prepared.leavesState, prepared)
       // Without this, the end of the transaction would look like that of the rows.
       const next = () => held.streams.has(inner) ? demanded(rows, prepared) : Effect.fail(ended())
-      return { columns: rows.columns, next: held.run(scope, next, !prepared.leavesState, prepared) }
+      const chunk = held.run(scope, next, !prepared.leavesState, prepared)
+      return { columns: rows.columns, next: Effect.suspend(() => held.occupied === undefined ? chunk : Effect.fail(held.occupied)) }
     })
   )
 

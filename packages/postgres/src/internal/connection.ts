@@ -57,6 +57,7 @@ export class Postgres implements Connection.Connection {
   readonly statements: Statements
   /** Streams in a transaction that was begun for them, and not by the user. */
   readonly alone = new Set<Cursor>()
+  occupied: string | undefined = undefined
   /** A statement inside its savepoint was interrupted: the savepoint is rolled back when the server is done. */
   private isGuardOpen = false
 

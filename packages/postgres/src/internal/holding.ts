@@ -3,7 +3,8 @@
  * lease of the pool.
  *
  * Work that is left before its end is interrupted, so that core settles the connection as after any interruption. In a
- * transaction its other statements wait meanwhile, as long as they wait for any. Called by the public verbs.
+ * transaction its other statements are refused meanwhile (law S4): what this waits for may be one of them. Called by the
+ * public verbs.
  *
  * @internal
  */
@@ -34,7 +35,7 @@ export const hold = <A extends Work>(
       const left = yield* Deferred.make<void>()
       const held = db.withConnection((connection) =>
         isPostgres(connection)
-          ? within(connection, Effect.flatMap(open(connection), (work) => Effect.zipRight(Deferred.succeed(opened, work), Deferred.await(left))))
+          ? occupied(connection, verb, within(connection, Effect.flatMap(open(connection), (work) => Effect.zipRight(Deferred.succeed(opened, work), Deferred.await(left)))))
           : foreign(verb))
       const fiber = yield* Effect.forkDaemon(Effect.interruptible(Effect.onError(held, (cause) => Deferred.failCause(opened, cause))))
       yield* Effect.addFinalizer(() =>
@@ -46,6 +47,14 @@ export const hold = <A extends Work>(
       return yield* restore(Deferred.await(opened))
     })
   )
+
+const occupied = <A>(connection: Postgres, verb: string, work: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
+  Effect.suspend(() => {
+    connection.occupied = verb
+    return Effect.ensuring(work, Effect.sync(() => {
+      connection.occupied = undefined
+    }))
+  })
 
 /** A verb of PostgreSQL's on another database. */
 export const foreign = (verb: string): Effect.Effect<never, SqlError.SqlError> =>
