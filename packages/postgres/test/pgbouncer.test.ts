@@ -8,8 +8,10 @@ import type * as SqlError from "@sluice/core/SqlError"
 import * as Postgres from "@sluice/postgres/Postgres"
 import * as Conformance from "@sluice/testkit/Conformance"
 import { postgresPooled } from "@sluice/testkit/profiles/postgres"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe } from "vitest"
 import { fresh, isMissing } from "./server.js"
@@ -107,19 +109,19 @@ describe.skipIf(isMissing || (url === undefined && process.env["CI"] !== "true")
   })
 
   describe("S5 a cancel goes through PgBouncer, and hits the statement that it was meant for", () => {
-    it.live("500 random interrupts beside 500 innocents", () =>
+    it.live("a thousand random interrupts beside a thousand innocents", () =>
       on({ pool: { max: 6 } }, (db) => Effect.gen(function*() {
         yield* db`CREATE TABLE t (a BIGINT)`
-        const victims = Effect.forEach(Array.from({ length: 500 }), (_, n) =>
+        const victims = Effect.forEach(Array.from({ length: 1_000 }), (_, n) =>
           Effect.gen(function*() {
             const fiber = yield* Effect.fork(n % 3 === 0 ? db.transaction(db`SELECT pg_sleep(5)`) : db`SELECT pg_sleep(5)`)
             yield* Effect.sleep(Math.random() * 8)
             yield* Fiber.interrupt(fiber)
           }), { concurrency: 3, discard: true })
-        const innocents = Effect.forEach(Array.from({ length: 500 }), (_, n) =>
+        const innocents = Effect.forEach(Array.from({ length: 1_000 }), (_, n) =>
           Effect.zipRight(db`SELECT pg_sleep(${Math.random() * 0.008})`, db`INSERT INTO t VALUES (${n})`), { concurrency: 3, discard: true })
         yield* Effect.all([victims, innocents], { concurrency: 2 })
-        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 500)
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 1_000)
         const sleeping = db<number>`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()`.scalar
         assert.strictEqual(yield* sleeping, 0)
         const stats = yield* db.pool.stats
@@ -143,6 +145,24 @@ describe.skipIf(isMissing || (url === undefined && process.env["CI"] !== "true")
             })).pipe(Effect.provide(Postgres.layer({ url, database, pool: { max: 1 } })))
         }))
     const read = (db: Database.Database) => db<{ a: number }>`SELECT a FROM t WHERE a > ${1}`
+
+    it.live("two clients that share a session and prepare by the same numbers never run each other's", () =>
+      on({ pool: { max: 1 } }, (holder) =>
+        Effect.gen(function*() {
+          const database = yield* holder<string>`SELECT current_database()`.scalar
+          yield* Effect.scoped(Effect.gen(function*() {
+            const open = Effect.map(Layer.build(Layer.fresh(Postgres.layer({ url, database, pool: { max: 1 } }))), (context) => Context.get(context, Database.Database))
+            const [a, b] = [yield* open, yield* open]
+            for (let round = 0; round < 5; round++) {
+              for (const n of [1, 2, 3]) {
+                assert.deepStrictEqual(yield* a.unsafe(`SELECT ${n} AS a, $1::text AS whose`, ["a"]), [{ a: n, whose: "a" }])
+                assert.deepStrictEqual(yield* b.unsafe(`SELECT ${n} AS b, $1::int AS n`, [n]), [{ b: n, n }])
+              }
+            }
+            const names = yield* a<{ name: string }>`SELECT name FROM pg_prepared_statements`.column("name")
+            assert.isAtLeast(new Set(names).size, 6, "both have prepared in this one session")
+          }))
+        })))
 
     it.live("a statement is sent again, once and without a name, as it was not run", () =>
       elsewhere((db, moved) => Effect.gen(function*() {

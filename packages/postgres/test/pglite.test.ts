@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -73,6 +74,26 @@ describe("PGlite", () => {
       assert.strictEqual(yield* refused({ server, pool: { max: 2 } }), "pool.max")
       assert.strictEqual(yield* refused({ server, dataDir: "x" }), "dataDir")
       assert.strictEqual(yield* refused({ dataDir: "" }), "dataDir")
+    }))
+
+  it.live("V4 where the package is not installed a ConfigError says which one it is", () =>
+    Effect.sync(() => {
+      // A process of its own, in which the package cannot be found.
+      const hooks = `export const resolve = async (name, context, next) => {
+        if (name === "${pgliteName}") throw Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" })
+        return next(name, context)
+      }`
+      const program = `
+        import { register } from "node:module"
+        register("data:text/javascript,${encodeURIComponent(hooks)}")
+        const { Postgres } = await import("@sluice/postgres")
+        const { Effect, Layer } = await import("effect")
+        const { reason } = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(Postgres.layerEmbedded()))))
+        console.log(JSON.stringify([reason._tag, reason.field, reason.isRetryable, reason.message]))`
+      const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { cwd: new URL("..", import.meta.url), encoding: "utf8" })
+      const [tag, field, isRetryable, message] = JSON.parse(stdout || JSON.stringify([stderr])) as ReadonlyArray<unknown>
+      assert.deepStrictEqual([tag, field, isRetryable], ["ConfigError", "server", false])
+      assert.include(message, pgliteName)
     }))
 
   it.live("V4 one of its own is started in memory, and ended with the layer", () =>

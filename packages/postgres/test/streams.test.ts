@@ -35,6 +35,33 @@ describe.skipIf(isMissing)("Postgres, streams and bulk", () => {
       assert.isBelow(most, 60_000_000)
     })))
 
+  it.live("a stream of a prepared statement whose table has changed since has the new columns; in a transaction it fails typed", () =>
+    on({ pool: { max: 2 } }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (a INTEGER)`
+      yield* db`INSERT INTO t VALUES (1)`
+      const all = Effect.map(Stream.runCollect(db`SELECT * FROM t`.stream), (rows) => [...rows])
+      // Both connections have prepared it.
+      const both = Effect.all([all, all], { concurrency: 2 })
+      assert.deepStrictEqual(yield* both, [[{ a: 1 }], [{ a: 1 }]])
+      yield* db`ALTER TABLE t ADD COLUMN b TEXT DEFAULT 'x'`
+      assert.deepStrictEqual(yield* both, [[{ a: 1, b: "x" }], [{ a: 1, b: "x" }]])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* db.session
+        const own = Effect.map(Stream.runCollect(session`SELECT * FROM t`.stream), (rows) => [...rows])
+        yield* own
+        yield* db`ALTER TABLE t DROP COLUMN b`
+        yield* session.begin()
+        const reason = yield* reasonOf(own)
+        // Begun anew it would not be the same transaction any more.
+        assert.deepStrictEqual([reason._tag, reason.sqlState, reason.outcome, reason.connection], ["UnsupportedError", "0A000", "not-applied", "usable"])
+        assert.strictEqual((yield* reasonOf(session`SELECT 1`))._tag, "TransactionAbortedError")
+        yield* session.rollback
+        yield* session.begin()
+        assert.deepStrictEqual(yield* own, [{ a: 1 }])
+        yield* session.rollback
+      }))
+    })))
+
   it.live("S1 a fetch of wide rows is a small one", () =>
     on({}, (db) => Effect.gen(function*() {
       const chunks = yield* Stream.runCollect(Stream.chunks(db`SELECT repeat('x', 100000) AS pad FROM generate_series(1, 200)`.stream))
