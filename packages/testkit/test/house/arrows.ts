@@ -25,7 +25,8 @@ export const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   trino: dialect(),
   snowflake: dialect(),
   bigquery: dialect(),
-  batcher: [...effect, "@sluice/core"],
+  // The formats of its files are parsed by libraries.
+  batcher: [...effect, "@sluice/core", "csv-parse", "lossless-json", "hyparquet", "hyparquet-writer"],
   testkit: [...effect, "@sluice/core", "@sluice/batcher", "vitest", "@effect/vitest"],
   cli: [...effect, "@sluice/core", "@sluice/batcher"]
 }

@@ -1,0 +1,203 @@
+/**
+ * Files of rows: what is written comes out again, whatever it is and however the bytes are cut; and what is no file of rows is told by its line.
+ */
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { BulkSink, Csv, FormatError, Ndjson, Parquet } from "@sluice/batcher"
+import { Database } from "@sluice/core"
+import { BigDecimal, Cause, Chunk, Effect, Exit, FastCheck as fc, Layer, Stream } from "effect"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fresh } from "./database.js"
+
+const folder = mkdtempSync(join(tmpdir(), "sluice-formats-"))
+let files = 0
+const file = (): string => join(folder, `${++files}`)
+
+const live = () => Layer.merge(fresh(), NodeFileSystem.layer)
+
+const array = <A, E, R>(stream: Stream.Stream<A, E, R>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+
+/** The bytes of a text, cut at every so many. */
+const cut = (text: string, size: number): Stream.Stream<Uint8Array> => {
+  const bytes = new TextEncoder().encode(text)
+  const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  return Stream.rechunk(Stream.fromIterable(parts), 3)
+}
+
+const formatError = <A>(exit: Exit.Exit<A, unknown>): FormatError.FormatError => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assert.instanceOf(error, FormatError.FormatError)
+  return error
+}
+
+/** What a stream gives until it fails, and how. */
+const until = <A, R>(stream: Stream.Stream<A, FormatError.FormatError, R>) =>
+  Effect.gen(function*() {
+    const given: Array<A> = []
+    const exit = yield* Effect.exit(Stream.runForEach(stream, (row) => Effect.sync(() => void given.push(row))))
+    return { given, error: formatError(exit) }
+  })
+
+describe("CSV", () => {
+  it.effect("quotes, delimiters, line ends, null and the empty text are told apart, however the bytes are cut", () => Effect.gen(function*() {
+    const text = "\ufeffid,name,note\r\n1,\"a \"\"quoted\"\", b\",\"two\nlines\"\r\n2,,\"\"\r\n\r\n3,日本, x \r\n"
+    const expected = [
+      { id: "1", name: "a \"quoted\", b", note: "two\nlines" }, { id: "2", name: null, note: "" }, { id: "3", name: "日本", note: " x " }
+    ]
+    for (const size of [1, 2, 3, 7, 1_000]) assert.deepStrictEqual(yield* array(Csv.decode(cut(text, size))), expected)
+    const semicolons = Csv.decode(Stream.make("1;\\N;x\n"), { delimiter: ";", columns: ["a", "b", "c"], null: "\\N" })
+    assert.deepStrictEqual(yield* array(semicolons), [{ a: "1", b: null, c: "x" }])
+  }))
+
+  it.effect("what is written is read again, whatever texts it holds", () => Effect.gen(function*() {
+    const cell = fc.oneof(fc.constant(null), fc.constant(""), fc.string({ unit: "grapheme" }), fc.constantFrom(",", "\"", "\n", "\r\n", " x", "\\N", "a,\"b\"\n"))
+    const rows = fc.array(fc.record({ a: cell, b: cell, "c \"d\"": cell }), { minLength: 1, maxLength: 20 })
+    for (const [i, given] of fc.sample(rows, { numRuns: 60, seed: 7 }).entries()) {
+      const path = file()
+      const options = { delimiter: i % 2 === 0 ? "," : ";", null: i % 3 === 0 ? "\\N" : "" }
+      const written = yield* Stream.run(Stream.fromIterable(given), Csv.write(path, options))
+      assert.deepStrictEqual(written, { rows: given.length, bytes: readFileSync(path).length })
+      assert.deepStrictEqual(yield* array(Csv.read(path, options)), given)
+    }
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("a line that is none is told by its number and quotes nothing; the rows before it were given", () => Effect.gen(function*() {
+    for (const [text, line, words] of [
+      ["a,b\n1,2\n3\nsecret,5\n", 3, "1 values, and 2 columns"],
+      ["a,b\n1,2\n\"secret,3\n4,5\n", 4, "a quote that does not end"],
+      ["a,b\n1,2\n3,\"x\"secret\n", 3, "text behind a quote"],
+      ["a,b\n1,2\n3,x\"secret\"\n", 3, "a quote inside of a value"]
+    ] as const) {
+      const { error, given } = yield* until(Csv.decode(Stream.make(text)))
+      assert.deepStrictEqual(given, [{ a: "1", b: "2" }])
+      assert.include(error.message, words)
+      assert.strictEqual(error.line, line)
+      assert.notInclude(error.message, "secret")
+    }
+    const missing = formatError(yield* Effect.exit(array(Csv.read("/nowhere/x.csv"))))
+    assert.include(missing.message, "/nowhere/x.csv cannot be read")
+    assert.strictEqual(missing.path, "/nowhere/x.csv")
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("a failing stream leaves the file that was there, and nothing beside it", () => Effect.gen(function*() {
+    const path = file()
+    writeFileSync(path, "before")
+    const failing = Stream.concat(Stream.make({ a: 1 }), Stream.fail("no"))
+    assert.strictEqual(yield* Effect.flip(Stream.run(failing, Csv.write(path))), "no")
+    assert.strictEqual(readFileSync(path, "utf8"), "before")
+    assert.deepStrictEqual(readdirSync(folder).filter((name) => name.endsWith(".part")), [])
+    yield* Stream.run(Stream.empty, Csv.write(path, { columns: ["a", "b"] }))
+    assert.strictEqual(readFileSync(path, "utf8"), "a,b\n")
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+})
+
+describe("NDJSON", () => {
+  it.effect("numbers come out digit by digit, however the bytes are cut", () => Effect.gen(function*() {
+    const text = `{"id":9007199254740993,"n":-0.5,"long":0.12345678901234567890}\n\n{"名":"日本 \\n","list":[1,9007199254740993],"x":null}`
+    const expected = [{ id: 9007199254740993n, n: -0.5, long: "0.12345678901234567890" }, { 名: "日本 \n", list: [1, 9007199254740993n], x: null }]
+    for (const size of [1, 2, 5, 1_000]) assert.deepStrictEqual((yield* array(Ndjson.decode(cut(text, size)))).map((row) => ({ ...row })), expected)
+  }))
+
+  it.effect("what is written is read again", () => Effect.gen(function*() {
+    const path = file()
+    const rows = [{ id: 9007199254740993n, at: new Date(0), price: BigDecimal.unsafeFromString("0.10000000000000000001"), bytes: new Uint8Array([0, 255]), nested: { n: [1n] } }]
+    assert.strictEqual((yield* Stream.run(Stream.fromIterable(rows), Ndjson.write(path))).rows, 1)
+    assert.deepStrictEqual((yield* array(Ndjson.read(path))).map((row) => JSON.parse(JSON.stringify(row, (_, value: unknown) => typeof value === "bigint" ? `${value}n` : value)) as unknown), [
+      { id: "9007199254740993n", at: "1970-01-01T00:00:00.000Z", price: "0.10000000000000000001", bytes: "AP8=", nested: { n: [1] } }
+    ])
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("a line that is none is told by its number; the rows before it were given", () => Effect.gen(function*() {
+    for (const [text, words] of [
+      ["{\"a\":1}\n{\"secret\n{\"a\":3}\n", "line 2: it is no JSON"],
+      ["{\"a\":1}\n[\"secret\"]\n", "line 2: it is no JSON object"],
+      ["{\"a\":1}\n{\"secret\":1234567890123456789,}\n", "line 2: it is no JSON"]
+    ] as const) {
+      const { error, given } = yield* until(Ndjson.decode(Stream.make(text)))
+      assert.deepStrictEqual(given, [{ a: 1 }])
+      assert.include(error.message, words)
+      assert.notInclude(error.message, "secret")
+    }
+    const { error } = yield* until(Ndjson.decode(Stream.make(new Uint8Array([0x7b, 0xff, 0x7d, 10]))))
+    assert.include(error.message, "not UTF-8")
+  }))
+})
+
+describe("Parquet", () => {
+  const columns = {
+    id: "bigint", small: "integer", ok: "boolean", ratio: "double", name: "text", bytes: "bytes", at: "timestamp", day: "date", data: "json",
+    key: "uuid", price: { decimal: [38, 10] }
+  } as const
+  const row = {
+    id: -9007199254740993n, small: -5, ok: true, ratio: 0.1, name: "日本 \0", bytes: new Uint8Array([0, 255]), at: new Date(1_700_000_000_123),
+    day: new Date(86_400_000), data: { a: [1] }, key: "6b1a3c2e-1111-4222-8333-444455556666", price: "-1234567890123456789012345678.0123456789"
+  }
+  const empty = Object.fromEntries(Object.keys(columns).map((name) => [name, null]))
+
+  it.effect("every kind of value and null come out as they went in, over several row groups", () => Effect.gen(function*() {
+    const path = file()
+    const rows = Array.from({ length: 1_000 }, (_, i) => i % 3 === 2 ? empty : { ...row, id: BigInt(i), price: `${i}.5` })
+    const written = yield* Stream.run(Stream.rechunk(Stream.fromIterable([row, ...rows]), 130), Parquet.write(path, { columns, rowGroupSize: 200 }))
+    assert.deepStrictEqual(written, { rows: 1_001, bytes: readFileSync(path).length })
+    const read = yield* array(Parquet.read(path))
+    const expected = [row, ...rows].map((each) => ({ ...each, price: each["price"] === null ? null : BigDecimal.format(BigDecimal.scale(BigDecimal.unsafeFromString(String(each["price"])), 10)) }))
+    assert.strictEqual(read.length, expected.length)
+    for (const [i, each] of read.entries()) {
+      const known = Object.fromEntries(Object.entries(each).map(([name, value]) => [name, value ?? null]))
+      assert.deepStrictEqual({ ...known, price: known["price"] === null ? null : decimal(known["price"]) }, { ...expected[i], price: expected[i]!.price === null ? null : decimal(expected[i]!.price) })
+    }
+    assert.deepStrictEqual(Object.keys((yield* array(Parquet.read(path, { columns: ["name", "id"] })))[0]!).toSorted(), ["id", "name"])
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("no digit of a decimal is lost; an instant with microseconds is refused as a Date, and read as a text", () => Effect.gen(function*() {
+    const path = file()
+    const decimals = [BigDecimal.unsafeFromString("1e-20"), 1e-7, 12n, BigDecimal.make(5n, -3), "-0.10"]
+    yield* Stream.run(Stream.fromIterable(decimals.map((a) => ({ a }))), Parquet.write(path, { columns: { a: { decimal: [38, 20] } } }))
+    assert.deepStrictEqual((yield* array(Parquet.read(path))).map(({ a }) => a), [
+      "0.00000000000000000001", "0.00000010000000000000", "12.00000000000000000000", "5000.00000000000000000000", "-0.10000000000000000000"
+    ])
+    yield* Stream.run(Stream.make({ at: "2026-11-21 10:20:30.123456" }, { at: "1969-12-31T23:59:59.999999Z" }), Parquet.write(path, { columns: { at: "timestamp" } }))
+    assert.deepStrictEqual(yield* array(Parquet.read(path, { instants: "string" })), [{ at: "2026-11-21T10:20:30.123456Z" }, { at: "1969-12-31T23:59:59.999999Z" }])
+    assert.include(formatError(yield* Effect.exit(array(Parquet.read(path)))).message, "a Date would lose")
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("a value that does not fit its column is refused by its row and name, and no file is there", () => Effect.gen(function*() {
+    for (const [type, value] of [
+      ["integer", 2 ** 31], ["integer", 1.5], ["bigint", 2n ** 63n], ["bigint", "x"], ["double", "1"], ["text", 1], ["boolean", 2], ["bytes", "x"],
+      ["timestamp", "tomorrow"], ["date", new Date(1)], [{ decimal: [4, 2] }, "100.00"], [{ decimal: [4, 2] }, "1.005"], [{ decimal: [4, 2] }, "1e3"], [{ decimal: [4, 2] }, Number.NaN]
+    ] as const) {
+      const path = file()
+      const error = formatError(yield* Effect.exit(Stream.run(Stream.make({ a: null }, { a: value }), Parquet.write(path, { columns: { a: type } }))))
+      assert.match(error.message, /^rows\[1\]\.a is no (integer|bigint|double|text|boolean|bytes|timestamp|date|decimal\(4, 2\))$/)
+      assert.isFalse(existsSync(path))
+    }
+    const path = file()
+    writeFileSync(path, "no parquet at all")
+    assert.strictEqual(formatError(yield* Effect.exit(array(Parquet.read(path)))).path, path)
+    assert.include(formatError(yield* Effect.exit(Stream.run(Stream.empty, Parquet.write(path, { columns: {} })))).message, "at least one column")
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  const decimal = (value: unknown) => BigDecimal.format(BigDecimal.normalize(BigDecimal.unsafeFromString(String(value))))
+})
+
+describe("rows between files and tables", () => {
+  it.effect("a CSV file is loaded, dumped as NDJSON and as Parquet, and loaded again: the same rows", () => Effect.gen(function*() {
+    const db = yield* Database.Database
+    const [csv, ndjson, parquet] = [file(), file(), file()]
+    const rows = Array.from({ length: 5_000 }, (_, i) => ({ id: i, name: i % 7 === 0 ? null : `n"${i}, x` }))
+    yield* Stream.run(Stream.fromIterable(rows), Csv.write(csv))
+    const all = db<{ id: number; name: string | null }>`SELECT id, name FROM t ORDER BY id`
+    const options = { table: "t", columns: ["id", "name"] }
+    yield* BulkSink.load(Csv.read(csv), options)
+    assert.deepStrictEqual(yield* all, rows)
+    yield* Stream.run(all.stream, Ndjson.write(ndjson))
+    yield* Stream.run(all.stream, Parquet.write(parquet, { columns: { id: "bigint", name: "text" } }))
+    for (const source of [Ndjson.read(ndjson), Parquet.read(parquet)]) {
+      yield* db`DELETE FROM t`.run
+      yield* BulkSink.load(source, options)
+      assert.deepStrictEqual(yield* all, rows)
+    }
+  }).pipe(Effect.provide(live())))
+})
