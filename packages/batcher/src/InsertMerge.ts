@@ -8,8 +8,8 @@
  * IGNORE` and the like, `OVERRIDING`, `ON CONFLICT … DO NOTHING`, and `REPLACE`. Any other statement, and an INSERT into
  * another table, ends a run and keeps its place. What may mean something else in company stays as it is: RETURNING and
  * OUTPUT, `INSERT … SELECT`, DEFAULT VALUES, `DO UPDATE`, subqueries, variables, parameters, and functions whose answer
- * does not depend on their arguments alone, as NOW() and nextval(). Before a statement that asks for LAST_INSERT_ID() or
- * the count of rows, the last INSERT goes by itself.
+ * does not depend on their arguments alone, as NOW() and nextval(). Before a statement that asks for the count of rows, the
+ * last INSERT goes by itself, and with MySQL before every other statement: LAST_INSERT_ID() would be the key of the first.
  *
  * **What a text cannot tell.** The rows of one statement stand or fall together, where single ones that went before a bad
  * row would stay: send both in a transaction, as the batcher does, and there is no difference. A trigger FOR EACH
@@ -46,7 +46,7 @@ import { limit } from "./internal/options.js"
  */
 export interface Options {
   /** Whose quotes and comments the texts have, and whose limits hold: `db.dialect`. */
-  readonly dialect: Pick<Dialect.Dialect, "lexicon" | "limits">
+  readonly dialect: Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst">
   /**
    * UTF-8 bytes of a merged statement, all of it counted. Default 900,000, and never more than the server takes. At least
    * 1, else ConfigError. A single statement that is longer stays as it is.
@@ -197,6 +197,6 @@ const merger = ({ dialect, functions = [], maxBytes, maxRows, upserts = false }:
     ([bytes, rows]) =>
       new Merger(
         { lexicon: dialect.lexicon, functions: new Set(functions.map((name) => name.toUpperCase())), upserts },
-        { maxBytes: Math.min(bytes, dialect.limits.maxStatementBytes), maxRows: Math.min(rows, dialect.limits.maxInsertRows) }
+        { maxBytes: Math.min(bytes, dialect.limits.maxStatementBytes), maxRows: Math.min(rows, dialect.limits.maxInsertRows), lastIdIsFirst: dialect.lastIdIsFirst === true }
       )
   )

@@ -164,6 +164,15 @@ describe("B2 what may mean something else in company is left alone", () => {
     assert.strictEqual(merged([...inserts, "SELECT 'LAST_INSERT_ID()'"]).length, 2)
   })
 
+  it("the last INSERT of a run on MySQL, where LAST_INSERT_ID() would be the key of the first", () => {
+    const insert = (n: number) => `INSERT INTO t (a) VALUES (${n})`
+    const dialect = { ...mysql, lastIdIsFirst: true }
+    const later = ["UPDATE u SET a = 1", "INSERT INTO u VALUES (LAST_INSERT_ID())"]
+    assert.deepStrictEqual(merged([insert(1), insert(2), insert(3), ...later, insert(4), insert(5)], { dialect }), ["INSERT INTO t (a) VALUES (1),(2)", insert(3), ...later, "INSERT INTO t (a) VALUES (4),(5)"])
+    assert.deepStrictEqual(merged([insert(1), insert(2), "INSERT INTO u VALUES (1)", ...later], { dialect }), [insert(1), insert(2), "INSERT INTO u VALUES (1)", ...later])
+    assert.deepStrictEqual(merged([insert(1), insert(2), insert(3), insert(4), insert(5), ...later], { dialect, maxRows: 2 }), ["INSERT INTO t (a) VALUES (1),(2)", "INSERT INTO t (a) VALUES (3),(4)", insert(5), ...later])
+  })
+
   it("forms of INSERT that are taken row by row are merged with their like", () => {
     for (const verb of ["INSERT OR IGNORE INTO t", "REPLACE INTO t", "INSERT INTO t AS x (a)", "INSERT INTO t (a) OVERRIDING SYSTEM VALUE"]) {
       assert.deepStrictEqual(merged([`${verb} VALUES (1)`, `${verb} VALUES (2)`, "INSERT INTO t VALUES (3)"]), [`${verb} VALUES (1),(2)`, "INSERT INTO t VALUES (3)"])

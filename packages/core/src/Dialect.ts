@@ -143,6 +143,8 @@ export interface Dialect {
   readonly defaultKeyword: string | undefined
   /** Where the returning clause of INSERT and UPDATE stands: after the statement, or before VALUES (OUTPUT). */
   readonly returning: "suffix" | "output"
+  /** `true` where the session's last generated key is, after an INSERT of several rows, that of the first (MySQL). */
+  readonly lastIdIsFirst?: boolean | undefined
   /** The FROM part of an UPDATE of many rows; `undefined` where the dialect has none. */
   readonly updateValues: ((options: UpdateValues) => string) | undefined
   /** Its quotes and comments. */

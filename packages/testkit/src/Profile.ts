@@ -53,6 +53,10 @@ export interface Texts {
   readonly longStep: { readonly read: string; readonly write: string } | undefined
   /** A script of three statements, with a semicolon in a string, a comment and, where there are, in a trigger's body. */
   readonly script: string
+  /** Texts in every form that the dialect has beside `'…'`, with what may end them too early inside. */
+  readonly literals: ReadonlyArray<string>
+  /** The key that the session's last INSERT generated, as an expression. */
+  readonly lastId: string
   /** A query that answers with its one parameter as a float, where a bare parameter is something else. */
   readonly float?: string
 }

@@ -52,6 +52,7 @@ export const dialect: Dialect.Dialect = {
   placeholder: () => "?",
   defaultKeyword: "DEFAULT",
   returning: "suffix",
+  lastIdIsFirst: true,
   // UPDATE has no FROM; what stands here is joined to the table: UPDATE t INNER JOIN <this> ON d.id = t.id SET …
   updateValues: ({ alias, columns, rows }) => {
     const [first, ...rest] = rows.map((row, i) => `SELECT ${row.map((value, c) => i === 0 ? `${value} AS ${columns[c]}` : value).join(", ")}`)

@@ -22,6 +22,8 @@ const common = {
   setting: { change: "SET SESSION group_concat_max_len = 12345", read: "SELECT @@group_concat_max_len" },
   begin: "BEGIN",
   longStep: undefined,
+  literals: ["'\\''", "'\\\\'", "\"(')\"", "'`#'", "_utf8mb4 'x'"],
+  lastId: "LAST_INSERT_ID()",
   script: `INSERT INTO things (id, name) VALUES (1, 'a;b'); -- no; end
 /* here; neither */ CREATE TRIGGER twin BEFORE INSERT ON things FOR EACH ROW BEGIN
   SET NEW.amount = 1;

@@ -26,6 +26,8 @@ const sql: Profile.Texts = {
   // A transaction that has failed waits for its ROLLBACK: the server ends none by itself without ending the session.
   endsTransaction: undefined,
   longStep: undefined,
+  literals: ["E'\\''", "'\\'", "$q$'($$;$q$", "'a' || 'b'::text"],
+  lastId: "lastval()",
   script: `INSERT INTO things (id, name) VALUES (1, 'a;b'); -- no; end
 /* here; /* neither; */ */ CREATE FUNCTION twice(n INTEGER) RETURNS INTEGER LANGUAGE plpgsql AS $body$
 BEGIN

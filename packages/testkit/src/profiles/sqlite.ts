@@ -26,6 +26,8 @@ const sql: Profile.Texts = {
   begin: "BEGIN",
   endsTransaction: "INSERT OR ROLLBACK INTO things (id, name) VALUES (1, 'again')",
   longStep: { read: `${long} SELECT count(*) FROM n`, write: `INSERT INTO things (id, name) ${long} SELECT 999, 'long' FROM n WHERE i = 20000000` },
+  literals: ["'\\'", "'`[\"'"],
+  lastId: "last_insert_rowid()",
   script: `INSERT INTO things (id, name) VALUES (1, 'a;b'); -- no; end
 /* here; neither */ CREATE TRIGGER twin AFTER INSERT ON things WHEN new.id < 100 BEGIN
   INSERT INTO things (id, name) VALUES (new.id + 100, new.name || '!');

@@ -8,6 +8,7 @@ import { columns } from "./columns.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { looking } from "./looking.js"
+import { merging } from "./merging.js"
 import { pool } from "./pool.js"
 import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
@@ -20,5 +21,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
 ]

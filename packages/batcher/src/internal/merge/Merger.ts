@@ -15,6 +15,10 @@ export interface Limits {
   readonly maxBytes: number
   /** Rows of a merged statement. */
   readonly maxRows: number
+  /**
+   * LAST_INSERT_ID() after a merged statement would be another: where statements follow, the last of a run goes by itself.
+   */
+  readonly lastIdIsFirst: boolean
 }
 
 /** A statement to be sent, and how many of those that were added it stands for. In order, they are all of them. */
@@ -42,6 +46,10 @@ export class Merger {
     this.insert = new Insert(settings)
   }
 
+  private get endsAlone(): boolean {
+    return this.insert.isCurious || this.limits.lastIdIsFirst
+  }
+
   /**
    * Takes the next statement, and puts what it ends into `out`. Answers with -1, or with the place of the string, name or
    * comment that never ends: then the statement is not taken.
@@ -50,7 +58,7 @@ export class Merger {
     const { insert } = this
     if (!insert.read(sql)) {
       if (insert.openAt >= 0) return insert.openAt
-      this.flush(out, insert.isCurious)
+      this.flush(out, this.endsAlone)
       out.push({ text: sql, statements: 1 })
       return -1
     }
@@ -66,8 +74,8 @@ export class Merger {
         this.last = sql
         return -1
       }
-    }
-    this.flush(out, false)
+      this.flush(out, false)
+    } else this.flush(out, this.endsAlone)
     this.first = sql
     this.last = sql
     this.text = sql.slice(insert.start, insert.rowsEnd)
