@@ -126,9 +126,15 @@ export interface Database extends Constructor {
   ) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
   /**
    * A script's statements one after the other on one connection, a result each. It stops at the first failure, whose
-   * message tells the statement's index and line. It is no transaction unless the script says BEGIN.
+   * reason tells the statement's `index` and `line`. It is no transaction unless the script says BEGIN.
+   *
+   * A text is split before anything is sent. A Stream, of texts or of a file's UTF-8 bytes, is read as its statements are
+   * run and the results as they come, so that it may be larger than memory; it holds its connection until its end.
    */
-  readonly script: (text: string) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
+  readonly script: {
+    (text: string): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
+    <E, R>(script: Stream.Stream<string | Uint8Array, E, R>): Stream.Stream<Result, E | SqlError.SqlError, R>
+  }
   /** The columns of a statement, without running it. */
   readonly describe: (statement: Statement<unknown>) => Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError>
   /** The driver's own handle of a session's connection, for what no verb of ours does. ClosedError after its scope. */

@@ -73,8 +73,10 @@ export interface ReasonOptions {
   readonly column?: string | undefined
   /** Characters from the start of the statement, counted from 1. */
   readonly position?: number | undefined
-  /** The line of copied data that was refused, counted from 1. */
+  /** The line of copied data that was refused, or of the script where its statement begins, counted from 1. */
   readonly line?: number | undefined
+  /** The statement of a script that failed, counted from 0. */
+  readonly index?: number | undefined
   /** The driver's error. Never enumerable, never printed. */
   readonly cause?: unknown
   /** Instead of the reason's own answer. */
@@ -91,7 +93,7 @@ interface Answers {
   readonly outcome: Outcome
 }
 
-const optionalFields = ["operation", "code", "sqlState", "statement", "constraint", "table", "column", "position", "line"] as const
+const optionalFields = ["operation", "code", "sqlState", "statement", "constraint", "table", "column", "position", "line", "index"] as const
 
 abstract class ReasonBase {
   abstract readonly _tag: string
@@ -108,6 +110,7 @@ abstract class ReasonBase {
   declare readonly column?: string
   declare readonly position?: number
   declare readonly line?: number
+  declare readonly index?: number
   declare readonly cause?: unknown
 
   constructor(options: ReasonOptions, answers: Answers) {
@@ -740,17 +743,25 @@ export type WithTag<T extends Tag> = Extract<Reason, { readonly _tag: T }>
  *
  * @internal
  */
-export const prefixed = <R extends Reason>(reason: R, words: string): R => changed(reason, "message", words + reason.message)
+export const prefixed = <R extends Reason>(reason: R, words: string): R => changed(reason, { message: words + reason.message })
+
+/**
+ * The same reason of a statement in a script: which one it is, and the line where it begins.
+ *
+ * @internal
+ */
+export const inScript = <R extends Reason>(reason: R, index: number, line: number): R =>
+  changed(reason, { index, line, message: `statement ${index + 1} of the script, line ${line}: ${reason.message}` })
 
 /**
  * The same reason of a statement that took no effect, since the transaction around it is gone.
  *
  * @internal
  */
-export const undone = <R extends Reason>(reason: R): R => changed(reason, "outcome", "not-applied")
+export const undone = <R extends Reason>(reason: R): R => changed(reason, { outcome: "not-applied" })
 
-const changed = <R extends Reason>(reason: R, field: "message" | "outcome", value: string): R =>
+const changed = <R extends Reason>(reason: R, fields: Readonly<Record<string, string | number>>): R =>
   Object.create(Object.getPrototypeOf(reason) as object, {
     ...Object.getOwnPropertyDescriptors(reason),
-    [field]: { value, enumerable: true }
+    ...Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, { value, enumerable: true }]))
   }) as R

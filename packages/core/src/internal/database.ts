@@ -25,6 +25,7 @@ import type * as Transaction from "../Transaction.js"
 import { type Client, currentScope, refused, tag, writing } from "./client.js"
 import { constructor } from "./constructor.js"
 import { Replicas } from "./replicas.js"
+import { script } from "./script.js"
 import { adapter } from "./stock.js"
 import { transaction, view } from "./transaction.js"
 import * as Verbs from "./verbs.js"
@@ -94,7 +95,7 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
     session: Session.make(client),
     executeMany: Verbs.executeMany(client),
     batch: Verbs.batch(client),
-    script: Verbs.script(client),
+    script: script(client),
     describe: Verbs.describe(client),
     native: (session: Session.Session) => session.native,
     withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => writing(client, Verbs.withConnection(client, use)),

@@ -1,20 +1,17 @@
 /**
- * The database's verbs that are more than one statement: executeMany, batch, script, describe, a connection for an
- * effect, and the pools seen as one.
+ * The database's verbs that are more than one statement: executeMany, batch, describe, a connection for an effect, and the
+ * pools seen as one. A script is in a file of its own.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Column, Connection, Query, Result } from "../Connection.js"
 import type { PoolView } from "../Database.js"
 import type { Pool, Stats } from "../Pool.js"
 import * as Reason from "../Reason.js"
-import * as Session from "../Session.js"
 import * as SqlError from "../SqlError.js"
-import * as SqlScript from "../SqlScript.js"
 import type { Run, Statement } from "../Statement.js"
 import { type Client, currentScope, hooksOf, refused } from "./client.js"
 import * as Named from "./named.js"
@@ -77,28 +74,12 @@ export const batch = (client: Client) =>
   return options.atomic === false ? all : transaction(client, {}, undefined)(all)
 }
 
-export const script = (client: Client) => (text: string): Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError> =>
-  Effect.flatMap(Effect.suspend(() => Either.match(SqlScript.split(text, client.dialect.lexicon), {
-    onLeft: (error) => refused(client, error, "script"),
-    onRight: (pieces) => Effect.succeed(pieces)
-  })), (pieces) => {
-    const all = Effect.forEach(pieces, (piece, index) =>
-      Effect.mapError(statement(client, piece.text).result, (error) =>
-        SqlError.make(Reason.prefixed(error.reason, `statement ${index + 1} of the script, line ${piece.line}: `))))
-    // Its BEGIN and its COMMIT must meet on one connection.
-    return Effect.withFiberRuntime((fiber) =>
-      currentScope(client, fiber.currentContext) !== undefined
-        ? all
-        : Effect.scoped(Effect.flatMap(Session.brief(client), (session) => session.provide(all)))
-    )
-  })
-
 export const describe = (client: Client) => (self: Statement<unknown>): Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError> =>
   client.dialect.capabilities.describe
     ? onConnection(client, new StatementImpl(client, self, {}, undefined), (connection, query) => connection.describe(query))
     : refused(client, SqlError.make(new Reason.UnsupportedError({ message: `${client.dialect.name} cannot describe a statement`, capability: "describe" })))
 
-const statement = (client: Client, sql: string) =>
+export const statement = (client: Client, sql: string) =>
   new StatementImpl<object>(client, { segments: [{ _tag: "Literal", value: sql }] }, {}, undefined)
 
 const onConnection = <A>(

@@ -12,6 +12,7 @@ import { merging } from "./merging.js"
 import { pool } from "./pool.js"
 import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
+import { scripts } from "./scripts.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
 import { streams } from "./streams.js"
@@ -21,5 +22,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
 ]

@@ -199,6 +199,7 @@ export const verbs: ReadonlyArray<Case> = [
       const insert = (id: number) => `INSERT INTO things (id, name) VALUES (${id}, 'n${id}')`
       const reason = yield* fails(db.script(`${insert(1)};\n\n${insert(1)};\n${insert(2)}`), "UniqueViolation")
       assert.match(reason.message, /statement 2 .*line 3/)
+      assert.deepStrictEqual([reason.index, reason.line], [1, 3])
       assert.deepStrictEqual(yield* ids(db), [1])
       yield* failure(db.script(`BEGIN; ${insert(5)}; ${insert(1)}; COMMIT`))
       assert.deepStrictEqual(yield* ids(db), [1])

@@ -67,7 +67,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // The words of a transaction stand under Statement; running one is a verb over the stock client, which has statements.
   ["internal/transaction"],
   ["Session", "Doctor"],
-  ["Database", "internal/several", "internal/verbs"],
+  ["Database", "internal/several", "internal/verbs", "internal/script"],
   // Tables stand above the database, which knows nothing of them.
   ["internal/codec"],
   ["Condition"],

@@ -56,8 +56,8 @@ export const streamed = <E, R>(
   })
 
 const failureOf = ({ limit, line, statement, what }: Problem): SqlError.SqlError => {
-  const where = `statement ${statement} of the script, line ${line}`
-  return limit === undefined
-    ? SqlError.make(new Reason.SqlSyntaxError({ message: `${where}: a ${what} that begins here has no end`, operation: "split", line }))
-    : SqlError.make(new Reason.LimitError({ message: `${where}: it is longer than ${limit.maximum} characters`, operation: "split", line, limit: "maxLength", ...limit }))
+  const reason = limit === undefined
+    ? new Reason.SqlSyntaxError({ message: `a ${what} that begins here has no end`, operation: "split" })
+    : new Reason.LimitError({ message: `it is longer than ${limit.maximum} characters`, operation: "split", limit: "maxLength", ...limit })
+  return SqlError.make(Reason.inScript(reason, statement - 1, line))
 }
