@@ -33,7 +33,7 @@ import { classify } from "./statement/classify.js"
 import { overLimits } from "./statement/limits.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
 import { count, millis } from "../Options.js"
-import { openRows, type Prepared, runIn } from "./run.js"
+import { indexesOf, openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
 
 /** Where a statement's text comes from: a template, or segments (also those of `unsafe`). */
@@ -274,13 +274,16 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
       this.observed(fiber, mode, undefined, (self, line) => {
         const prepared = self.prepared(mode, fiber.currentContext)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-        const { query } = prepared.right
-        const work = (connection: Connection) => send(connection, query)
         const scope = scopeFor(self.client, fiber.currentContext, self.scope)
-        return line === undefined ? runIn(self.client, scope, prepared.right, work, project) : runIn(self.client, scope, prepared.right, work, (answer) => {
+        const shown = line === undefined ? project : (answer: B) => {
           line.rows = rowsOf(answer)
           return project(answer)
-        })
+        }
+        const run = (one: Prepared) => runIn(self.client, scope, one, (connection) => send(connection, one.query), shown)
+        const indexes = indexesOf(self.client, prepared.right)
+        if (indexes === undefined) return run(prepared.right)
+        const [last, ...before] = indexes.toReversed()
+        return Effect.zipRight(Effect.forEach(before.toReversed(), run, { discard: true }), run(last!))
       })
     )
   }

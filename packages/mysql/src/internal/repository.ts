@@ -1,10 +1,11 @@
 /**
- * Repository: the one text of two statements that @effect/sql itself sends, answered without multi-statements.
+ * Repository: the two texts of two statements that Effect's own packages send, answered without multi-statements.
  *
- * `Model.makeRepository` and `makeDataLoaders` write a row and read it back in one unprepared text, which the stock
- * driver can run because it lets every text hold many statements. Here that shape alone is known, word for word, and its
- * two statements are sent one after the other on one connection; any other text of two statements is the server's syntax
- * error, as ever. Called by `connection` for what is not prepared.
+ * `Model.makeRepository` and `makeDataLoaders` of @effect/sql write a row and read it back in one unprepared text, and so does a
+ * runner of @effect/cluster that registers itself; the stock driver can run them because it lets every text hold many
+ * statements. Here these shapes alone are known, word for word, and their two statements are sent one after the other on one
+ * connection; any other text of two statements is the server's syntax error, as ever. Called by `connection` for what is
+ * not prepared.
  *
  * @internal
  */
@@ -20,13 +21,19 @@ export interface Pair {
 }
 
 const name = "`(?:[^`]|``)+`"
-const tail = new RegExp(`;\\n(select \\* from ${name}(?:\\.${name})* where ${name} = (?:LAST_INSERT_ID\\(\\)|\\?));$`)
+const shapes = [
+  { head: /^(?:insert into|update) `/, tail: new RegExp(`;\\n(select \\* from ${name}(?:\\.${name})* where ${name} = (?:LAST_INSERT_ID\\(\\)|\\?));$`) },
+  {
+    head: new RegExp(`^\\s*INSERT INTO ${name} \\(address, runner, last_heartbeat, healthy\\)\\s+VALUES \\(\\?, \\?, NOW\\(\\), \\?\\)\\s+ON DUPLICATE KEY UPDATE\\s`),
+    tail: new RegExp(`;\\s+(SELECT machine_id FROM ${name} WHERE address = \\?);\\s*$`)
+  }
+]
 
 /** The pair that a query is, if it is one. */
 export const pairOf = (query: Connection.Query): Pair | undefined => {
   const { params, sql } = query
-  if (!sql.endsWith(";") || !/^(?:insert into|update) `/.test(sql)) return undefined
-  const found = tail.exec(sql)
+  const shape = shapes.find(({ head }) => head.test(sql))
+  const found = shape?.tail.exec(sql) ?? null
   const text = found?.[1]
   if (found === null || text === undefined) return undefined
   const head = sql.slice(0, found.index)

@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import type * as Dialect from "@sluice/core/Dialect"
 import * as Sql from "@sluice/core/Sql"
+import * as Table from "@sluice/core/Table"
 import * as StockClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -139,6 +140,23 @@ export const statements: ReadonlyArray<Case> = [
       assert.deepStrictEqual(yield* ids(db), [1])
       // A semicolon at the end, or inside a string, is no second statement.
       assert.strictEqual(yield* db.unsafe<{ a: string }>("SELECT 'a;b' AS a;").scalar, "a;b")
+    })
+  },
+  {
+    law: "Q2",
+    title: "but a text that makes indexes and nothing else is sent one by one, as @effect/cluster writes its migrations",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const make = (name: string, more = "") => `\n  CREATE INDEX ${name}_amount\n  ON things (amount);\n  CREATE UNIQUE INDEX ${name}_name ON things (name); -- ;\n${more}`
+      const indexes = Effect.map(Table.reflect(db, "things"), (table) => Table.describe(table).indexes.map(({ name }) => name).toSorted())
+      const before = yield* indexes
+      yield* db.unsafe(make("a"))
+      yield* db.unsafe(make("b")).unprepared
+      for (const more of ["DELETE FROM things", "DROP TABLE things", "CREATE TABLE others (id INTEGER)", "CREATE INDEX"]) yield* failure(db.unsafe(make("c", more)))
+      const made = (yield* indexes).filter((name) => !before.includes(name))
+      assert.includeMembers(made, ["a_amount", "b_amount"])
+      assert.isEmpty(made.filter((name) => name.startsWith("c_")))
+      assert.isFalse(yield* Table.exists(db, "others"))
     })
   },
   {
