@@ -8,7 +8,7 @@
  */
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import type { Fault } from "./fault.js"
+import { errorOf, type Fault } from "./fault.js"
 
 type Make = (options: Reason.ReasonOptions, fault: Fault) => Reason.Reason
 
@@ -68,10 +68,11 @@ const byMessage: ReadonlyArray<readonly [RegExp, Make]> = [
   [/^out of memory|^Out of memory/i, (o) => new Reason.UnknownError({ ...o, outcome: "not-applied" })]
 ]
 
-/** The SqlError that a fault stands for. `cause` is the driver's own error. */
-export const toSqlError = (fault: Fault, operation: string, statement: string | undefined, cause: unknown): SqlError.SqlError =>
-  SqlError.make(reasonOf(fault, {
-    message: messageOf(fault),
+/** The SqlError that a fault stands for. Its reason's `cause` is the driver's own error. */
+export const toSqlError = (fault: Fault, operation: string, statement: string | undefined, cause: unknown): SqlError.SqlError => {
+  const message = messageOf(fault)
+  const failure = SqlError.make(reasonOf(fault, {
+    message,
     operation,
     code: fault.code,
     statement,
@@ -79,6 +80,9 @@ export const toSqlError = (fault: Fault, operation: string, statement: string | 
     ...(fault.applied ? { outcome: "applied" as const } : {}),
     cause
   }))
+  // What code written for the driver looks at in `cause`: the code, and the message with its values masked.
+  return fault.kind === "driver" ? Object.defineProperty(failure, "cause", { value: errorOf({ ...fault, message }), enumerable: false }) : failure
+}
 
 const reasonOf = (fault: Fault, options: Reason.ReasonOptions): Reason.Reason => {
   switch (fault.kind) {
