@@ -248,8 +248,12 @@ const errorType = (exit: Exit.Failure<unknown, SqlError.SqlError>): string =>
  * @internal
  */
 export const transactionSpan = <A, E, R>(client: Subject, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) =>
-    isTraced(fiber)
-      ? Effect.withSpan(effect, "sql.transaction", { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(client.attributes) })
-      : effect
-  )
+  spanned(effect, "sql.transaction", () => ({ kind: "client", attributes: Object.fromEntries(client.attributes) }))
+
+/**
+ * Runs an effect inside a span, where a tracer listens.
+ *
+ * @internal
+ */
+export const spanned = <A, E, R>(effect: Effect.Effect<A, E, R>, name: string, options: () => Tracer.SpanOptions): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => isTraced(fiber) ? Effect.withSpan(effect, name, { captureStackTrace: false, ...options() }) : effect)

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as Database from "@sluice/core/Database"
 import type * as SqlError from "@sluice/core/SqlError"
 import type * as Context from "effect/Context"
@@ -36,10 +37,10 @@ export interface Bench {
   readonly profile: Profile.Profile
   /** A fresh database with an empty table `things`, open until the case has ended. */
   readonly open: (config?: Database.Config) => Effect.Effect<Database.Database, SqlError.SqlError>
-  /** A fresh and empty database in a scope of the case's own, with every tag that its layer provides. */
+  /** A fresh and empty database in a scope of the case's own, with every tag that its layer provides, and its Reactivity. */
   readonly build: (
     config?: Database.Config
-  ) => Effect.Effect<Context.Context<Database.DatabaseId | SqlClient.SqlClient>, SqlError.SqlError, Scope.Scope>
+  ) => Effect.Effect<Context.Context<Database.DatabaseId | SqlClient.SqlClient | Reactivity.Reactivity>, SqlError.SqlError, Scope.Scope>
 }
 
 /**

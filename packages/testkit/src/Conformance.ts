@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
@@ -20,7 +21,7 @@ import * as Scope from "effect/Scope"
 import { capabilities } from "./capabilities.js"
 import * as Case from "./Case.js"
 import { accounted, fails, ids } from "./internal/asking.js"
-import { laws } from "./Law.js"
+import { type Law, laws } from "./Law.js"
 import type * as Profile from "./Profile.js"
 import { cases } from "./suites/all.js"
 
@@ -47,6 +48,8 @@ export interface Options {
   readonly profile: Profile.Profile
   /** A database that is fresh and empty each time the layer is built. */
   readonly layer: (config: Database.Config) => Layer.Layer<Database.DatabaseId | SqlClient.SqlClient, SqlError.SqlError>
+  /** Only the cases of these laws. Default: all. */
+  readonly laws?: ReadonlyArray<Law> | undefined
   /** Layers that cannot be built, and the reason that they must fail with. */
   readonly unreachable?: ReadonlyArray<{
     readonly title: string
@@ -83,6 +86,7 @@ export const conformance = (name: string, options: Options): void => {
         assert.deepStrictEqual(Context.get(context, Database.Database).dialect.capabilities, capabilities[profile.dialect])
       }))
     for (const [law, { promise }] of Object.entries(laws)) {
+      if (options.laws?.some((wanted) => wanted === law) === false) continue
       const own = applying.filter((one) => one.law === law)
       const unreachable = law === "E1" ? options.unreachable ?? [] : []
       if (own.length + unreachable.length === 0) continue
@@ -104,7 +108,7 @@ const run = (one: Case.Case, options: Options): Effect.Effect<void, unknown> =>
     const opened: Array<Database.Database> = []
     const bench: Case.Bench = {
       profile,
-      build: (config = {}) => Layer.build(Layer.fresh(options.layer(config))),
+      build: (config = {}) => Layer.build(Layer.fresh(Layer.merge(options.layer(config), Reactivity.layer))),
       open: (config) =>
         Effect.gen(function*() {
           const db = Context.get(yield* Scope.extend(bench.build(config), outer), Database.Database)

@@ -119,7 +119,8 @@ export interface RoundTrip {
 /**
  * What a case may need. A dialect's capabilities by their names, and what depends on how it is run: `concurrent` is a
  * second connection beside the first, `interruption` a fiber that runs on while a statement does, `failedStatement` a
- * transaction that goes on after one of its statements failed.
+ * transaction that goes on after one of its statements failed, `migrations` that `withTransaction` goes on after DDL, and
+ * `eventJournal` the SQL that SqlEventJournal of @effect/sql writes.
  *
  * @example
  * ```ts
@@ -149,6 +150,8 @@ export type Need =
   | "longStepBesideOthers"
   | "deferredConstraints"
   | "server"
+  | "migrations"
+  | "eventJournal"
 
 /**
  * A dialect as the suite sees it.

@@ -189,10 +189,15 @@ export class Decoded<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlE
     return decoded instanceof Misfit ? Either.left(this.failure(decoded, index)) : Either.right(decoded)
   }
 
-  private failure({ cause, column, why }: Misfit, row: number): SqlError.SqlError {
-    const where = column === undefined ? `row ${row}` : `column "${column}" of row ${row}`
-    return this.inner.told(SqlError.make(new Reason.DecodeError({ message: `${where} ${why}`, operation: "decode", column, row, cause, ...this.inner.answered() })))
+  private failure(misfit: Misfit, row: number): SqlError.SqlError {
+    return this.inner.told(undecoded(misfit, row, this.inner.answered()))
   }
+}
+
+/** A DecodeError of a row that is not what it should be, without what it is (law E4). */
+export const undecoded = ({ cause, column, why }: Misfit, row: number, answered: ReturnType<Inner["answered"]>): SqlError.SqlError => {
+  const where = column === undefined ? `row ${row}` : `column "${column}" of row ${row}`
+  return SqlError.make(new Reason.DecodeError({ message: `${where} ${why}`, operation: "decode", column, row, cause, ...answered }))
 }
 
 const firstField = (row: unknown): never => (typeof row === "object" && row !== null ? Object.values(row)[0] : row) as never

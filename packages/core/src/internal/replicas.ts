@@ -10,6 +10,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
 import type { Connection } from "../Connection.js"
@@ -66,13 +67,17 @@ export class Replicas {
     return Effect.zipRight(wrote, Number.isFinite(this.sticky) ? Effect.ensuring(effect, wrote) : effect)
   }
 
+  /** Whether a fiber's reads go to the primary: it says so, or it has written. */
+  isBound(fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean {
+    return fiber.getFiberRef(onPrimary) || this.now - fiber.getFiberRef(this.wroteAt) < this.sticky
+  }
+
   /** A connection for a statement outside of a transaction: of a replica, else of the primary. One deadline for both. */
   lease(primary: Lending<Connection>, statement: Statement, restore: Restore): Effect.Effect<Lease, SqlError> {
     return Effect.withFiberRuntime((fiber) => {
       const deadline = this.now + primary.settings.acquireTimeout
       // One that leaves something on its session (a lock, a variable) is no plain read.
-      const mayRead = statement.query.readOnly && !statement.leavesState && !fiber.getFiberRef(onPrimary) &&
-        this.now - fiber.getFiberRef(this.wroteAt) >= this.sticky
+      const mayRead = statement.query.readOnly && !statement.leavesState && !this.isBound(fiber)
       return this.attempt(mayRead ? this.all.length : 0, primary, deadline, restore)
     })
   }

@@ -8,13 +8,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Connection, Query, Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
-import * as SqlScript from "../SqlScript.js"
 import { type Client, poolOf, scopeFor, writing } from "./client.js"
 import { exitOf, mapNow, mustSettle } from "./held.js"
 import { applied } from "./pool/applied.js"
@@ -36,21 +34,6 @@ export interface Prepared {
   /** What logs, spans and error hooks call it. */
   readonly label: string | undefined
 }
-
-/**
- * The statements of a text that makes several indexes and does nothing else: the one kind of text of several statements that
- * is taken apart and sent, one by one, without being a script. @effect/cluster migrates its tables by it.
- */
-export const indexesOf = (client: Client, prepared: Prepared): ReadonlyArray<Prepared> | undefined => {
-  const { query } = prepared
-  if (!makesIndex.test(query.sql) || query.params.length > 0) return undefined
-  const pieces = Either.getOrElse(SqlScript.split(query.sql, client.dialect.lexicon), () => [])
-  return pieces.length > 1 && pieces.every(({ text }) => makesIndex.test(text))
-    ? pieces.map(({ text }) => ({ ...prepared, query: { ...query, sql: text } }))
-    : undefined
-}
-
-const makesIndex = /^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s/i
 
 /** Runs work on a connection for one query: on the scope's, else on a lease that goes back before the answer is projected. */
 export const runIn = <A, B>(

@@ -30,10 +30,11 @@ import * as Telemetry from "../Telemetry.js"
 import { type Client, hooksOf, refused, scopeFor, type Shape } from "./client.js"
 import { bySchema, Decoded } from "./decoded.js"
 import { classify } from "./statement/classify.js"
+import { indexesOf } from "./statement/indexes.js"
 import { overLimits } from "./statement/limits.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
 import { count, millis } from "../Options.js"
-import { indexesOf, openRows, type Prepared, runIn } from "./run.js"
+import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
 
 /** Where a statement's text comes from: a template, or segments (also those of `unsafe`). */

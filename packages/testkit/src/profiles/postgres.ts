@@ -113,7 +113,7 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "readOnlyTransactions", "statementsBesideStream", "concurrent",
-  "interruption", "interruptionAmidOthers", "deferredConstraints"
+  "interruption", "interruptionAmidOthers", "deferredConstraints", "migrations"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({

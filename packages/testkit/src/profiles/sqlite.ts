@@ -74,7 +74,8 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "lastInsertId", "readOnlyTransactions",
-  "statementsBesideStream", "failedStatement", "endsTransaction", "deferredConstraints"
+  "statementsBesideStream", "failedStatement", "endsTransaction", "deferredConstraints",
+  "migrations", "eventJournal"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({

@@ -5,6 +5,7 @@ import type { Case } from "../Case.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
+import { ecosystem } from "./ecosystem/all.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { looking } from "./looking.js"
@@ -12,6 +13,7 @@ import { merging } from "./merging.js"
 import { pool } from "./pool.js"
 import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
+import { repositories } from "./repositories.js"
 import { scripts } from "./scripts.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
@@ -22,5 +24,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem
 ]

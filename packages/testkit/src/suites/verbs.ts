@@ -3,13 +3,10 @@
  */
 import { assert } from "@effect/vitest"
 import * as StockClient from "@effect/sql/SqlClient"
-import * as SqlResolver from "@effect/sql/SqlResolver"
-import * as Resolver from "@sluice/core/Resolver"
 import * as Database from "@sluice/core/Database"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { Case } from "../Case.js"
 import { add, failure, fails, ids, misuse } from "../internal/asking.js"
 
@@ -266,50 +263,6 @@ export const verbs: ReadonlyArray<Case> = [
       if (!db.dialect.capabilities.sessions) return
       const reserved = yield* Effect.scoped(Effect.flatMap(sql.reserve, (connection) => connection.execute("SELECT 1 AS a", [], undefined)))
       assert.deepStrictEqual(reserved, [{ a: 1 }])
-    })
-  },
-  {
-    law: "V5",
-    title: "a SqlResolver batches inside a transaction of ours",
-    run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
-      const resolver = yield* SqlResolver.findById("Thing", {
-        Id: Schema.Number,
-        Result: Schema.Struct({ id: Schema.Number, name: Schema.String }),
-        ResultId: (thing) => thing.id,
-        execute: (wanted) => db`SELECT id, name FROM things WHERE ${db.in("id", wanted)}`
-      })
-      yield* db.transaction(Effect.gen(function*() {
-        yield* db`INSERT INTO things ${db.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }])}`
-        const found = yield* Effect.all([resolver.execute(2), resolver.execute(1), resolver.execute(3)], { batching: true, concurrency: "unbounded" })
-        assert.deepStrictEqual(found.map(Option.map((thing) => thing.name)), [Option.some("b"), Option.some("a"), Option.none()])
-      }))
-    })
-  },
-  {
-    law: "V5",
-    title: "a resolver that is made distinct answers everyone who asks for one id, and asks for it once",
-    run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
-      const asked: Array<ReadonlyArray<number>> = []
-      const resolver = Resolver.distinct(yield* SqlResolver.findById("Thing", {
-        Id: Schema.Number,
-        Result: Schema.Struct({ id: Schema.Number, name: Schema.String }),
-        ResultId: (thing) => thing.id,
-        execute: (wanted) => {
-          asked.push(wanted)
-          return db`SELECT id, name FROM things WHERE ${db.in("id", wanted)}`
-        }
-      }))
-      yield* db.transaction(Effect.gen(function*() {
-        yield* db`INSERT INTO things ${db.insert([{ id: 1, name: "a" }, { id: 2, name: "b" }])}`
-        const found = yield* Effect.forEach([1, 2, 1, 3, 3], (id) => resolver.execute(id), { batching: true })
-        assert.deepStrictEqual(found.map(Option.map((thing) => thing.name)), [Option.some("a"), Option.some("b"), Option.some("a"), Option.none(), Option.none()])
-      }))
-      assert.deepStrictEqual(asked, [[1, 2, 3]])
-      yield* db.unsafe("DROP TABLE things")
-      const failed = yield* Effect.forEach([1, 1], (id) => Effect.flip(resolver.execute(id)), { batching: true })
-      assert.deepStrictEqual(failed.map((error) => error._tag), ["SqlError", "SqlError"])
     })
   },
   {

@@ -74,7 +74,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Expression"],
   ["Column"],
   ["Query"],
-  ["Table"],
+  ["Table", "Repository"],
   // The same without Effect.
   ["Sluice"],
   ["index"]
