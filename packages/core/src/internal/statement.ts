@@ -30,7 +30,7 @@ import * as Telemetry from "../Telemetry.js"
 import { type Client, hooksOf, refused, scopeFor, type Shape } from "./client.js"
 import { bySchema, Decoded } from "./decoded.js"
 import { classify } from "./statement/classify.js"
-import { indexesOf } from "./statement/indexes.js"
+import { indexStatements } from "./statement/indexes.js"
 import { overLimits } from "./statement/limits.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
 import { count, millis } from "../Options.js"
@@ -281,7 +281,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
           return project(answer)
         }
         const run = (one: Prepared) => runIn(self.client, scope, one, (connection) => send(connection, one.query), shown)
-        const indexes = indexesOf(self.client, prepared.right)
+        const indexes = indexStatements(self.client, prepared.right)
         if (indexes === undefined) return run(prepared.right)
         const [last, ...before] = indexes.toReversed()
         return Effect.zipRight(Effect.forEach(before.toReversed(), run, { discard: true }), run(last!))

@@ -21,7 +21,7 @@ onServers("what is written for @effect/sql", (stock, server) => {
     uniqueStatus: "23000",
     server: [hostname, Number(port)]
   } as const
-  Conformance.conformance("layerStock", { profile: migrating(server.name === "mysql" ? mysql : mariadb), layer: stock, laws: ["V5", "V9"] })
+  Conformance.conformance("layerStock", { profile: migrating(server.name === "mysql" ? mysql : mariadb), layer: stock, laws: ["V5", "V10"] })
   ecosystem("layerStock", { ...options, layer: (config) => stock({ ...config, dates: "string" }) })
   ecosystem("layer", { ...options, layer: server.fresh })
 })

@@ -12,7 +12,7 @@ import type { Prepared } from "../run.js"
 const makesIndex = /^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s/i
 
 /** Its statements; `undefined` for any other text. */
-export const indexesOf = (client: Client, prepared: Prepared): ReadonlyArray<Prepared> | undefined => {
+export const indexStatements = (client: Client, prepared: Prepared): ReadonlyArray<Prepared> | undefined => {
   const { query } = prepared
   if (!makesIndex.test(query.sql) || query.params.length > 0) return undefined
   const pieces = Either.getOrElse(SqlScript.split(query.sql, client.dialect.lexicon), () => [])
