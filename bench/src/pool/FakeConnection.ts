@@ -31,7 +31,8 @@ export const connect: Effect.Effect<Connection.Connection> = Effect.sync(() => (
     describe: false,
     lastInsertId: false,
     bulk: false,
-    unprepared: false
+    unprepared: false,
+    bytes: false
   },
   transaction: "none",
   isClosed: false,

@@ -33,8 +33,11 @@ export interface Query {
   readonly sql: string
   /** One value per placeholder. */
   readonly params: ReadonlyArray<unknown>
-  /** Rows as records, or as arrays in the order of the columns. */
-  readonly rowMode: "object" | "array"
+  /**
+   * Rows as records, or as arrays in the order of the columns; `bytes` are arrays of the fields as the server sent them, in the
+   * text format of its protocol, which is asked of dialects with the capability `bytes` alone.
+   */
+  readonly rowMode: "object" | "array" | "bytes"
   /** `false`: sent without preparing it and without caching it. */
   readonly prepare: boolean
   /** By its text this statement writes nothing. */

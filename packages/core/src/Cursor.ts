@@ -48,7 +48,7 @@ export interface Cursor<A> {
  *
  * @internal
  */
-export const make = <A>(rows: Rows, isOpen: () => boolean, decode: (rows: ReadonlyArray<unknown>) => ReadonlyArray<A>): Effect.Effect<Cursor<A>> =>
+export const make = <A>(rows: Rows, isOpen: () => boolean): Effect.Effect<Cursor<A>> =>
   Effect.map(Effect.makeSemaphore(1), (semaphore) => {
     let buffer: Array<A> = []
     let at = 0
@@ -57,9 +57,10 @@ export const make = <A>(rows: Rows, isOpen: () => boolean, decode: (rows: Readon
       Effect.gen(function*() {
         if (!isOpen()) return yield* SqlError.fail(new Reason.ClosedError({ message: "the cursor is closed", operation: "fetch" }))
         while (!ended && buffer.length - at < n) {
-          const chunk = yield* rows.next
+          // What the server sends has the type that the user gave it.
+          const chunk = (yield* rows.next) as ReadonlyArray<A>
           if (chunk.length === 0) ended = true
-          buffer = at === 0 ? buffer.concat(decode(chunk)) : buffer.slice(at).concat(decode(chunk))
+          buffer = at === 0 ? buffer.concat(chunk) : buffer.slice(at).concat(chunk)
           at = 0
         }
         const out = buffer.slice(at, at + n)

@@ -90,6 +90,8 @@ export interface Capabilities {
   readonly bulk: boolean
   /** `true` where `.unprepared` differs from the prepared way. */
   readonly unprepared: boolean
+  /** Rows may be had as the bytes that the server sent: `.bytes`. */
+  readonly bytes: boolean
 }
 
 /**

@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Result } from "./Connection.js"
 import type { Cursor } from "./Cursor.js"
+import type { RowDecoder } from "./RowDecoder.js"
 import type { PreviewOptions } from "./Sql.js"
 import type { SqlError } from "./SqlError.js"
 
@@ -154,6 +155,17 @@ export interface Statement<A, V = unknown> extends StockStatement.Fragment, Effe
    * fit fails with DecodeError, which names its column and its index. `.scalar` is then the first field of the decoded row.
    */
   readonly decode: <B, I>(schema: Schema.Schema<B, I>) => Statement<B, B[keyof B]>
+  /**
+   * The same, its rows made by a decoder instead of the one that is provided, or the dialect's: in every way to run it but
+   * `.values`, `.raw`, `.run` and `.scalar`. A row that the decoder throws at fails with DecodeError, which names its index.
+   */
+  readonly decodeWith: <B>(decoder: RowDecoder<B>) => Statement<B>
+  /**
+   * The same, undecoded: each row is an array of its fields as the server sent them, in the text format of its protocol, NULL as
+   * null. It goes through no decoder but that of `.decodeWith`. UnsupportedError, before anything is sent, where the dialect
+   * has no bytes (`dialect.capabilities.bytes`).
+   */
+  readonly bytes: Statement<ReadonlyArray<Uint8Array | null>, Uint8Array | null>
   /** The rows as arrays, in the order of the columns. */
   readonly values: Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError>
   /** The answer in the form in which the stock driver of this dialect gives it. */

@@ -35,7 +35,8 @@ export const capabilities: Dialect.Capabilities = {
   describe: true,
   lastInsertId: true,
   bulk: false,
-  unprepared: false
+  unprepared: false,
+  bytes: false
 }
 
 export const dialect: Dialect.Dialect = {

@@ -37,7 +37,8 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: true,
     bulk: true,
-    unprepared: false
+    unprepared: false,
+    bytes: false
   },
   mysql: {
     transactions: true,
@@ -55,7 +56,8 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: true,
     bulk: true,
-    unprepared: true
+    unprepared: true,
+    bytes: true
   },
   postgres: {
     transactions: true,
@@ -73,7 +75,8 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: false,
     bulk: true,
-    unprepared: true
+    unprepared: true,
+    bytes: true
   },
   "postgres with lanes": {
     transactions: true,
@@ -91,7 +94,8 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: false,
     bulk: true,
-    unprepared: true
+    unprepared: true,
+    bytes: true
   },
   "postgres behind PgBouncer": {
     transactions: true,
@@ -109,7 +113,8 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: false,
     bulk: true,
-    unprepared: true
+    unprepared: true,
+    bytes: true
   },
   pglite: {
     transactions: true,
@@ -127,6 +132,7 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     describe: true,
     lastInsertId: false,
     bulk: true,
-    unprepared: true
+    unprepared: true,
+    bytes: true
   }
 }

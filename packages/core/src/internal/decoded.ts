@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import type { Result } from "../Connection.js"
 import type { Cursor } from "../Cursor.js"
 import * as Reason from "../Reason.js"
+import type { RowDecoder } from "../RowDecoder.js"
 import type { PreviewOptions } from "../Sql.js"
 import * as SqlError from "../SqlError.js"
 import type { Options, Run, Statement } from "../Statement.js"
@@ -152,6 +153,14 @@ export class Decoded<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlE
       const decoded = this.decoder(row)
       return decoded instanceof Misfit ? decoded : next(decoded)
     })
+  }
+
+  decodeWith<B>(decoder: RowDecoder<B>): Statement<B, never> {
+    return this.inner.decodeWith(decoder)
+  }
+
+  get bytes(): Statement<ReadonlyArray<Uint8Array | null>, never> {
+    return this.inner.bytes
   }
 
   compile(withoutTransform?: boolean | undefined): readonly [sql: string, params: ReadonlyArray<unknown>] {

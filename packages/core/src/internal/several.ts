@@ -7,6 +7,7 @@
  * @internal
  */
 import * as StockStatement from "@effect/sql/Statement"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -25,7 +26,7 @@ export const executeAll = (
   answered: (result: Result) => void
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.withFiberRuntime((fiber) => {
-    const own = plain(client, statements)
+    const own = plain(client, statements, fiber.currentContext)
     // A transformer looks at each statement by itself, and so does the log.
     if (own === undefined || own.length === 1 || fiber.getFiberRef(StockStatement.currentTransformer)._tag === "Some" || client.log !== undefined) {
       return Effect.forEach(statements, (statement) => Effect.map(statement.result, answered), { discard: true })
@@ -56,11 +57,15 @@ export const executeAll = (
       : run
   })
 
-// Those of another database, of another session, or with a Schema behind them go their own way.
-const plain = (client: Client, statements: ReadonlyArray<Statement<unknown>>): ReadonlyArray<StatementImpl<unknown>> | undefined => {
+// Those of another database, of another session, or with a decoder or a Schema behind them go their own way.
+const plain = (
+  client: Client,
+  statements: ReadonlyArray<Statement<unknown>>,
+  context: Context.Context<never>
+): ReadonlyArray<StatementImpl<unknown>> | undefined => {
   const own: Array<StatementImpl<unknown>> = []
   for (const statement of statements) {
-    if (!(statement instanceof StatementImpl) || statement.client !== client || (own.length > 0 && statement.scope !== own[0]!.scope)) return undefined
+    if (!(statement instanceof StatementImpl) || statement.client !== client || statement.isDecoded(context) || (own.length > 0 && statement.scope !== own[0]!.scope)) return undefined
     own.push(statement)
   }
   return own

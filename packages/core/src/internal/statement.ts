@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as StockClient from "@effect/sql/SqlClient"
 import * as StockStatement from "@effect/sql/Statement"
 import * as Chunk from "effect/Chunk"
 import type * as Context from "effect/Context"
@@ -22,18 +21,18 @@ import type * as Tracer from "effect/Tracer"
 import type { Connection, Query, Result, Rows } from "../Connection.js"
 import * as Cursor from "../Cursor.js"
 import * as Reason from "../Reason.js"
+import type { RowDecoder } from "../RowDecoder.js"
 import * as Sql from "../Sql.js"
 import * as SqlError from "../SqlError.js"
-import type * as SqlScript from "../SqlScript.js"
 import type { Options, Run, Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
-import { type Client, hooksOf, refused, scopeFor, type Shape } from "./client.js"
+import { type Client, hooksOf, refused, scopeFor } from "./client.js"
 import { bySchema, Decoded } from "./decoded.js"
 import { classify } from "./statement/classify.js"
 import { indexStatements } from "./statement/indexes.js"
-import { overLimits } from "./statement/limits.js"
+import { type Mode, prepare } from "./statement/preparing.js"
+import { decoded, decodedRows, type Decoding, provided } from "./statement/rowDecoding.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
-import { count, millis } from "../Options.js"
 import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
 
@@ -42,19 +41,18 @@ export type Source =
   | { readonly strings: TemplateStringsArray; readonly args: ReadonlyArray<unknown> }
   | { readonly segments: ReadonlyArray<StockStatement.Segment>; readonly problem?: SqlError.SqlError | undefined }
 
-interface Mode {
-  readonly rowMode: "object" | "array"
-  readonly prepare: boolean
-  readonly transform: boolean
-}
-
-/** A statement's options, and whether its rows come as arrays whoever asks: then what reads them knows the columns. */
+/**
+ * A statement's options, and whether its rows come as arrays, or as bytes, whoever asks: then what reads them knows the
+ * columns, and no decoder but its own is asked.
+ */
 export interface OwnOptions extends Options {
-  readonly rowMode?: "array" | undefined
+  readonly rowMode?: "array" | "bytes" | undefined
+  readonly decoder?: RowDecoder | undefined
 }
 
-const objects: Mode = { rowMode: "object", prepare: true, transform: true }
-const arrays: Mode = { rowMode: "array", prepare: true, transform: true }
+const objects: Mode = { rowMode: "object", prepare: true, transform: true, decodes: true }
+const arrays: Mode = { rowMode: "array", prepare: true, transform: true, decodes: false }
+const natives: Mode = { rowMode: "object", prepare: true, transform: false, decodes: false }
 
 export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlError.SqlError> implements Statement<A, never> {
   constructor(
@@ -76,15 +74,15 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   override commit(): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> {
-    return this.execute(objects, (result) => this.rows(result, true))
+    return this.execute(objects, (result, isDecoded) => this.rows(result, isDecoded))
   }
 
   get withoutTransform(): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> {
-    return this.execute({ ...objects, transform: false }, (result) => this.rows(result, false))
+    return this.execute({ ...objects, transform: false }, (result) => result.rows as ReadonlyArray<A>)
   }
 
   get unprepared(): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> {
-    return this.execute({ ...objects, prepare: false }, (result) => this.rows(result, true))
+    return this.execute({ ...objects, prepare: false }, (result, isDecoded) => this.rows(result, isDecoded))
   }
 
   get values(): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError.SqlError> {
@@ -92,7 +90,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get raw(): Effect.Effect<unknown, SqlError.SqlError> {
-    return this.execute({ ...objects, transform: false }, (result) => this.client.raw(result))
+    return this.execute(natives, (result) => this.client.raw(result))
   }
 
   get run(): Effect.Effect<Run, SqlError.SqlError> {
@@ -100,23 +98,24 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get result(): Effect.Effect<Result<A>, SqlError.SqlError> {
-    return this.execute(objects, (result) => this.resultOf(result))
+    return this.execute(objects, (result, isDecoded) => this.resultOf(result, isDecoded))
   }
 
   get results(): Effect.Effect<ReadonlyArray<Result<A>>, SqlError.SqlError> {
     return this.perform(
       objects,
       (connection, query) => connection.results(query),
-      (results) => results.map((result) => this.resultOf(result))
+      (results, isDecoded) => results.map((result) => this.resultOf(result, isDecoded)),
+      (results, decoding) => Either.all(results.map((result) => decoded(decoding, result)))
     )
   }
 
   get first(): Effect.Effect<Option.Option<A>, SqlError.SqlError> {
-    return this.execute(objects, (result) => Option.fromNullable(this.rows(result, true)[0]))
+    return this.execute(objects, (result, isDecoded) => Option.fromNullable(this.rows(result, isDecoded)[0]))
   }
 
   get one(): Effect.Effect<A, SqlError.SqlError> {
-    return Effect.flatMap(this.execute(objects, (result) => this.rows(result, true)), (rows) => {
+    return Effect.flatMap(this.commit(), (rows) => {
       const row = rows[0]
       return row !== undefined && rows.length === 1 ? Effect.succeed(row) : this.mismatch("exactly one row", rows.length)
     })
@@ -152,7 +151,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   get stream(): Stream.Stream<A, SqlError.SqlError> {
     return Stream.unwrapScoped(Effect.map(this.open, (rows) =>
       Stream.repeatEffectChunkOption(Effect.matchEffect(rows.next, {
-        onSuccess: (chunk) => chunk.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(this.renamed(chunk))),
+        onSuccess: (chunk) => chunk.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(chunk as ReadonlyArray<A>)),
         onFailure: (error) => Effect.fail(Option.some(error))
       }))))
   }
@@ -164,7 +163,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
       yield* Effect.addFinalizer(() => Effect.sync(() => {
         isOpen = false
       }))
-      return yield* Cursor.make<A>(rows, () => isOpen, (chunk) => this.renamed(chunk))
+      return yield* Cursor.make<A>(rows, () => isOpen)
     })
   }
 
@@ -173,7 +172,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   with(options: Options): StatementImpl<A> {
-    return new StatementImpl(this.client, this.source, { ...this.options, ...options }, this.scope)
+    return new StatementImpl<A>(this.client, this.source, { ...this.options, ...options }, this.scope)
   }
 
   compile(withoutTransform = false): readonly [sql: string, params: ReadonlyArray<unknown>] {
@@ -200,87 +199,43 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
 
   // ---- from text to query ----
 
-  private compiled(transform: boolean): Either.Either<Sql.Compiled, SqlError.SqlError> {
+  compiled(transform: boolean): Either.Either<Sql.Compiled, SqlError.SqlError> {
     if ("problem" in this.source && this.source.problem !== undefined) return Either.left(this.source.problem)
     return Sql.compile(this, this.client.dialect, transform ? this.client.transformName : undefined)
   }
 
-  private shaped(transform: boolean): Either.Either<Sql.Compiled & { readonly classification: SqlScript.Classification }, SqlError.SqlError> {
-    const { client, source } = this
-    if ("strings" in source && source.args.every(Sql.isParameter)) {
-      let shape: Shape | undefined = client.shapes.get(source.strings)
-      if (shape === undefined) {
-        const compiled = this.compiled(transform)
-        if (Either.isLeft(compiled)) return Either.left(compiled.left)
-        shape = { sql: compiled.right.sql, classification: classify(client, compiled.right.sql) }
-        client.shapes.set(source.strings, shape)
-      }
-      return Either.right({ sql: shape.sql, params: source.args, classification: shape.classification })
-    }
-    return Either.map(this.compiled(transform), ({ params, sql }) => ({ sql, params, classification: classify(client, sql) }))
-  }
-
   /** The query of this statement in this context, or why there is none. */
-  prepared(mode: Mode, context: Context.Context<never>): Either.Either<Prepared, SqlError.SqlError> {
-    const { client, options } = this
-    const shaped = this.shaped(mode.transform)
-    if (Either.isLeft(shaped)) return Either.left(shaped.left)
-    const { classification, params, sql } = shaped.right
-    const problem = overLimits(client.dialect, sql, params)
-    if (problem !== undefined) return Either.left(SqlError.make(problem))
-    let timeout = client.settings.statementTimeout
-    let fetchSize = client.settings.fetchSize
-    if (options.timeout !== undefined) {
-      const checked = millis("timeout", options.timeout, 0)
-      if (Either.isLeft(checked)) return Either.left(checked.left)
-      timeout = Number.isFinite(checked.right) ? checked.right : undefined
-    }
-    if (options.fetchSize !== undefined) {
-      const checked = count("fetchSize", options.fetchSize, fetchSize, 1)
-      if (Either.isLeft(checked)) return Either.left(checked.left)
-      fetchSize = checked.right
-    }
-    const query: Query = {
-      sql,
-      params,
-      rowMode: options.rowMode ?? mode.rowMode,
-      prepare: mode.prepare,
-      readOnly: classification.readOnly,
-      returnsRows: classification.returnsRows,
-      integers: options.integers ?? (context.unsafeMap.get(StockClient.SafeIntegers.key) === true ? "bigint" : client.settings.integers),
-      duplicates: options.duplicates ?? client.settings.duplicates,
-      fetchSize,
-      timeout
-    }
-    return Either.right({
-      query,
-      leavesState: classification.leavesState,
-      timeout: options.timeout === undefined ? "database" : "statement",
-      label: options.label
-    })
+  prepared(mode: Mode, context: Context.Context<never>, decoder?: RowDecoder): Either.Either<Prepared, SqlError.SqlError> {
+    return prepare(this, mode, context, decoder)
   }
 
   // ---- running ----
 
-  private execute<B>(mode: Mode, project: (result: Result) => B): Effect.Effect<B, SqlError.SqlError> {
-    return this.perform(mode, (connection, query) => connection.execute(query), project)
+  private execute<B>(mode: Mode, project: (result: Result, isDecoded?: boolean) => B): Effect.Effect<B, SqlError.SqlError> {
+    return this.perform(mode, (connection, query) => connection.execute(query), project, (result, decoding) => decoded(decoding, result))
   }
 
   private perform<B, C>(
     mode: Mode,
     send: (connection: Connection, query: Query) => Effect.Effect<B, SqlError.SqlError>,
-    project: (answer: B) => C
+    project: (answer: B, isDecoded?: boolean) => C,
+    decode?: (answer: B, decoding: Decoding) => Either.Either<B, SqlError.SqlError>
   ): Effect.Effect<C, SqlError.SqlError> {
     return Effect.withFiberRuntime((fiber) =>
       this.observed(fiber, mode, undefined, (self, line) => {
-        const prepared = self.prepared(mode, fiber.currentContext)
+        const context = fiber.currentContext
+        const decoder = self.decoderIn(mode, context)
+        const prepared = self.prepared(mode, context, decoder)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-        const scope = scopeFor(self.client, fiber.currentContext, self.scope)
-        const shown = line === undefined ? project : (answer: B) => {
-          line.rows = rowsOf(answer)
-          return project(answer)
+        const scope = scopeFor(self.client, context, self.scope)
+        const isDecoded = decoder !== undefined
+        const sent = decode === undefined || !isDecoded ? send : (connection: Connection, query: Query) =>
+          Effect.flatMap(send(connection, query), (answer) => decode(answer, self.decoding(mode, decoder)))
+        const shown = line === undefined && !isDecoded ? project : (answer: B) => {
+          if (line !== undefined) line.rows = rowsOf(answer)
+          return project(answer, isDecoded)
         }
-        const run = (one: Prepared) => runIn(self.client, scope, one, (connection) => send(connection, one.query), shown)
+        const run = (one: Prepared) => runIn(self.client, scope, one, (connection) => sent(connection, one.query), shown)
         const indexes = indexStatements(self.client, prepared.right)
         if (indexes === undefined) return run(prepared.right)
         const [last, ...before] = indexes.toReversed()
@@ -294,8 +249,8 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return this.prepared(objects, context)
   }
 
-  resultOf(result: Result): Result<A> {
-    return { ...result, rows: this.rows(result, true) }
+  resultOf(result: Result, isDecoded = false): Result<A> {
+    return { ...result, rows: this.rows(result, isDecoded) }
   }
 
   /** Sends this statement's query in a way of the caller's. */
@@ -303,13 +258,20 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     return this.perform(rowMode === "array" ? arrays : objects, send, identity)
   }
 
+  // Open rows as they are read: by a decoder, or under their names.
   private get open() {
     return Effect.withFiberRuntime<Rows, SqlError.SqlError, EffectScope>((fiber) =>
       this.observed(fiber, objects, "scoped", (self, line) => {
-        const prepared = self.prepared(objects, fiber.currentContext)
+        const decoder = self.decoderIn(objects, fiber.currentContext)
+        const prepared = self.prepared(objects, fiber.currentContext, decoder)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         const rows = openRows(self.client, prepared.right, self.scope)
-        return line === undefined ? rows : Effect.map(rows, (rows) => counted(rows, line))
+        const read = decoder !== undefined
+          ? Effect.flatMap(rows, (rows) => decodedRows(self.decoding(objects, decoder), rows))
+          : self.client.transformRows === undefined
+          ? rows
+          : Effect.map(rows, ({ columns, next }) => ({ columns, next: Effect.map(next, (chunk) => self.renamed(chunk)) }))
+        return line === undefined ? read : Effect.map(read, (rows) => counted(rows, line))
       })
     )
   }
@@ -348,14 +310,42 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
       : loggedScoped(client.log, line, told) as Effect.Effect<B, SqlError.SqlError, R>
   }
 
-  private rows(result: Result, transform: boolean): ReadonlyArray<A> {
-    return transform ? this.renamed(result.rows) : (result.rows as ReadonlyArray<A>)
+  // What a decoder has made is what it is.
+  private rows(result: Result, isDecoded = false): ReadonlyArray<A> {
+    return isDecoded ? result.rows as ReadonlyArray<A> : this.renamed(result.rows)
   }
 
   // What the server sends has the type that the user gave it; `Schema` at the edge is how it is proven.
   private renamed(rows: ReadonlyArray<unknown>): ReadonlyArray<A> {
     const { transformRows } = this.client
-    return (transformRows === undefined || this.options.rowMode === "array" ? rows : transformRows(rows as ReadonlyArray<object>)) as ReadonlyArray<A>
+    return (transformRows === undefined || this.options.rowMode !== undefined ? rows : transformRows(rows as ReadonlyArray<object>)) as ReadonlyArray<A>
+  }
+
+  // ---- decoding ----
+
+  /** Whether its rows go through a RowDecoder in this context. */
+  isDecoded(context: Context.Context<never>): boolean {
+    return this.decoderIn(objects, context) !== undefined
+  }
+
+  private decoderIn(mode: Mode, context: Context.Context<never>): RowDecoder | undefined {
+    if (!mode.decodes) return undefined
+    return this.options.decoder ?? (this.options.rowMode === undefined ? provided(context) : undefined)
+  }
+
+  private decoding(mode: Mode, decoder: RowDecoder): Decoding {
+    return {
+      decoder,
+      named: (column) => mode.transform ? { ...column, name: this.outName(column.name) } : column,
+      failure: (row, cause) =>
+        this.told(SqlError.make(new Reason.DecodeError({
+          message: `${row === undefined ? "the columns" : `row ${row}`} cannot be read by the RowDecoder`,
+          operation: "decode",
+          row,
+          cause,
+          ...this.answered()
+        })))
+    }
   }
 
   mismatch(expected: string, found: number): Effect.Effect<never, SqlError.SqlError> {
@@ -381,5 +371,13 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
 
   decode<B, I>(schema: Schema.Schema<B, I>): Statement<B, never> {
     return new Decoded(this, bySchema(schema))
+  }
+
+  decodeWith<B>(decoder: RowDecoder<B>): Statement<B, never> {
+    return new StatementImpl<B>(this.client, this.source, { ...this.options, decoder }, this.scope)
+  }
+
+  get bytes(): Statement<ReadonlyArray<Uint8Array | null>, never> {
+    return new StatementImpl<ReadonlyArray<Uint8Array | null>>(this.client, this.source, { ...this.options, decoder: undefined, rowMode: "bytes" }, this.scope)
   }
 }

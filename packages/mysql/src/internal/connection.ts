@@ -91,7 +91,8 @@ export class Mysql implements Connection.Connection {
 
   // ---- statements ----
 
-  execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
+  execute(given: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
+    const query = asText(given)
     const pair = query.prepare ? undefined : Repository.pairOf(query)
     return pair === undefined ? this.one(query) : Repository.execute(pair, (query) => this.one(query))
   }
@@ -100,7 +101,8 @@ export class Mysql implements Connection.Connection {
     return this.run(query, (parts) => readFirst(query, parts, this.wire.hasOuts), warned)
   }
 
-  results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
+  results(given: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
+    const query = asText(given)
     return this.run(query, (parts) => readAll(query, this.settings, parts, this.wire.hasOuts), (results, rows) =>
       results.map((result, i) => i === results.length - 1 ? warned(result, rows) : result))
   }
@@ -155,7 +157,8 @@ export class Mysql implements Connection.Connection {
 
   // ---- rows ----
 
-  rows(query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
+  rows(given: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
+    const query = asText(given)
     // A stream's time is its consumer's: the server would count the pauses, too.
     const text = textOf({ ...query, timeout: undefined }, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
@@ -303,6 +306,9 @@ export class Mysql implements Connection.Connection {
     return how === "graceful" ? this.wire.quit : endSession(this.wire, this.control)
   }
 }
+
+// The binary protocol has another form for each type: bytes are those of the text protocol, as the server prints them.
+const asText = (query: Connection.Query): Connection.Query => query.rowMode === "bytes" ? { ...query, prepare: false } : query
 
 const warnings: Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
 

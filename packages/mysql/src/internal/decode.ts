@@ -29,7 +29,7 @@ export const binary = 63
 
 /** How columns are read. */
 export interface Reading {
-  readonly rowMode: "object" | "array"
+  readonly rowMode: Connection.Query["rowMode"]
   readonly bigints: boolean
   readonly dates: "string" | "date"
   readonly decimals: "string" | "BigDecimal"
@@ -79,8 +79,15 @@ export const decode = (rows: Array<unknown>, read: Reader): Unfit | undefined =>
 
 const same: Reader = (row) => row
 
+// The driver's Buffers are windows into what was read from the socket, and would keep all of it.
+const copied: Reader = (row) => {
+  for (let i = 0; i < row.length; i++) if (row[i] !== null) row[i] = new Uint8Array(row[i] as Uint8Array)
+  return row
+}
+
 /** What reading a row takes where the driver has parsed it, which it does in the text protocol. */
 export const readerOf = (fields: ReadonlyArray<Field>, reading: Reading): Reader => {
+  if (reading.rowMode === "bytes") return copied
   const fixes = fields.flatMap((field, i): ReadonlyArray<readonly [number, Fix]> => {
     const fix = fixOf(field, reading, false)
     return fix === undefined ? [] : [[i, fix]]

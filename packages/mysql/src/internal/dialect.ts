@@ -29,7 +29,8 @@ export const capabilities: Dialect.Capabilities = {
   describe: true,
   lastInsertId: true,
   bulk: true,
-  unprepared: true
+  unprepared: true,
+  bytes: true
 }
 
 const lexicon: SqlScript.Lexicon = {

@@ -86,6 +86,8 @@ export interface Text {
   /** Records are made by `decode`: the driver's begin empty and grow. */
   readonly rowsAsArray: true
   readonly values?: ReadonlyArray<unknown>
+  /** Its rows are not parsed: each field is a Buffer, or null. */
+  readonly typeCast?: false
   /** Answers the server that asks for a file; without it the server gets nothing. */
   readonly infileStreamFactory?: (name: string) => NodeJS.EventEmitter
 }

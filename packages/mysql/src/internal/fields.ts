@@ -41,4 +41,4 @@ export class Fields {
 }
 
 // The rest of a reading is the same for all of a connection's.
-const keyOf = ({ bigints, rowMode }: Decode.Reading): number => (rowMode === "object" ? 1 : 0) | (bigints ? 2 : 0)
+const keyOf = ({ bigints, rowMode }: Decode.Reading): number => (rowMode === "object" ? 1 : rowMode === "bytes" ? 4 : 0) | (bigints ? 2 : 0)

@@ -64,7 +64,7 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
     return { sql: shapes === undefined ? sql : shapes.of(sql, query.params, wire.charset), rowsAsArray: true, values, reading }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
-  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray: true, reading }
+  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray: true, reading, ...(reading.rowMode === "bytes" ? { typeCast: false } : {}) }
 }
 
 const readingOf = ({ integers, rowMode }: Connection.Query, { bigints, dates, decimals, decoders, offset }: Session["settings"]): Reading =>

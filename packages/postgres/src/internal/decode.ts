@@ -83,6 +83,9 @@ const custom = (decode: (text: string) => unknown, column: string): Decoder => (
   }
 }
 
+/** The bytes themselves: what they stand in is read into again. */
+export const copy: Decoder = (bytes, from, to) => new Uint8Array(bytes.subarray(from, to))
+
 const bool: Decoder = (bytes, from) => bytes[from] === 116
 
 const integer = (bytes: Bytes, from: number, to: number): number => {

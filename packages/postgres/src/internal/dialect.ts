@@ -31,7 +31,8 @@ export const capabilities: Dialect.Capabilities = {
   describe: true,
   lastInsertId: false,
   bulk: true,
-  unprepared: true
+  unprepared: true,
+  bytes: true
 }
 
 /** The dialect. */

@@ -9,7 +9,7 @@
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import { decoderOf, type Decoder, type Reading, type Registered } from "./decode.js"
+import { copy, decoderOf, type Decoder, type Reading, type Registered } from "./decode.js"
 import { type Bytes, int16, int32, textEnd } from "./frames.js"
 import { names, Oid } from "./oids.js"
 
@@ -33,12 +33,14 @@ export class Shape {
   }
 
   /** The reader of rows in this mode. */
-  reader(rowMode: "object" | "array", bigints: boolean): Read {
+  reader(rowMode: Connection.Query["rowMode"], bigints: boolean): Read {
     const key = `${rowMode}${bigints}`
     const known = this.readers.get(key)
     if (known !== undefined) return known
     const reading: Reading = { ...this.settings, bigints }
-    const read = compile(this.list, rowMode, this.list.map((field) => decoderOf(field.oid, field.name, reading)))
+    const read = rowMode === "bytes"
+      ? compile(this.list, "array", this.list.map(() => copy))
+      : compile(this.list, rowMode, this.list.map((field) => decoderOf(field.oid, field.name, reading)))
     this.readers.set(key, read)
     return read
   }

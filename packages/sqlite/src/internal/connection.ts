@@ -192,10 +192,10 @@ class Sqlite implements SqliteConnection {
     }
   }
 
-  private result(reply: Executed, rowMode: "object" | "array"): Connection.Result {
+  private result(reply: Executed, rowMode: Connection.Query["rowMode"]): Connection.Result {
     const layout = this.layouts.of(reply.shape)
     return {
-      rows: reply.count === 0 ? [] : rowMode === "array" ? layout.arrays(reply.values, reply.count) : layout.objects(reply.values, reply.count),
+      rows: reply.count === 0 ? [] : rowMode === "object" ? layout.objects(reply.values, reply.count) : layout.arrays(reply.values, reply.count),
       columns: layout.columns,
       rowsAffected: reply.affected,
       lastInsertId: reply.lastId,

@@ -23,7 +23,7 @@ export const open = (
   transport: Transport,
   layouts: Layouts,
   statement: Statement,
-  options: { readonly size: number; readonly rowMode: "object" | "array" }
+  options: { readonly size: number; readonly rowMode: Connection.Query["rowMode"] }
 ): Effect.Effect<Connection.Rows, SqlError, Scope.Scope> => {
   const id = ++cursors
   // Known to the scope before it is opened: an interruption between the two would leave it open.
@@ -35,7 +35,7 @@ export const open = (
       Effect.suspend(() =>
         transport.call("open", { ...statement, cursor: id, size: options.size }, statement.sql, (reply): Connection.Rows => {
           const layout = layouts.of(reply.shape)
-          const opened = new Cursor(transport, id, statement.sql, options.size, options.rowMode === "array" ? layout.arrays : layout.objects)
+          const opened = new Cursor(transport, id, statement.sql, options.size, options.rowMode === "object" ? layout.objects : layout.arrays)
           opened.done(reply)
           cursor = opened
           return { columns: layout.columns, next: opened.next }

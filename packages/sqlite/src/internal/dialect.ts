@@ -29,7 +29,8 @@ export const capabilities: Dialect.Capabilities = {
   describe: true,
   lastInsertId: true,
   bulk: true,
-  unprepared: false
+  unprepared: false,
+  bytes: false
 }
 
 const quote = Dialect.quoteWith("\"")

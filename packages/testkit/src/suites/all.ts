@@ -5,6 +5,7 @@ import type { Case } from "../Case.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
+import { decoders } from "./decoders.js"
 import { ecosystem } from "./ecosystem/all.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
@@ -24,5 +25,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders
 ]

@@ -54,6 +54,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Dialect"],
   ["Sql", "internal/named"],
   ["Bulk", "Connection", "Job"],
+  ["RowDecoder"],
   ["Retry", "Resolver", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
   ["ErrorHook", "Telemetry", "internal/pool/Observer"],
   ["Pool"],
