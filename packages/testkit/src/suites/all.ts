@@ -5,6 +5,7 @@ import type { Case } from "../Case.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
+import { databases } from "./databases.js"
 import { decoders } from "./decoders.js"
 import { ecosystem } from "./ecosystem/all.js"
 import { errors } from "./errors.js"
@@ -25,5 +26,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...databases
 ]

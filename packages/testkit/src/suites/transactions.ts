@@ -1,17 +1,15 @@
 /**
- * Cases of the laws T1 to T7: databases beside each other, nesting, retries, ends.
+ * Cases of the laws T2 to T7: nesting, retries, ends.
  */
 import { assert } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
 import * as Reason from "@sluice/core/Reason"
 import * as Retry from "@sluice/core/Retry"
 import * as SqlError from "@sluice/core/SqlError"
-import * as StockClient from "@effect/sql/SqlClient"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import type { Case } from "../Case.js"
 import { accounted, add, eventually, failure, fails, ids, misuse, within } from "../internal/asking.js"
 
@@ -28,44 +26,6 @@ const failing = (reason: Reason.Reason, times: number) => {
 }
 
 export const transactions: ReadonlyArray<Case> = [
-  {
-    law: "T1",
-    title: "inside a transaction of one database a statement of another runs on that other one",
-    run: (bench) => Effect.gen(function*() {
-      const a = yield* bench.open()
-      const b = yield* bench.open()
-      const error = yield* Effect.flip(a.transaction(Effect.gen(function*() {
-        yield* add(a, 1)
-        yield* add(b, 2)
-        assert.deepStrictEqual(yield* ids(a), [1])
-        assert.deepStrictEqual(yield* ids(b), [2])
-        yield* b.transaction(Effect.zipRight(add(b, 3), add(a, 4)))
-        return yield* Effect.fail("no" as const)
-      })))
-      assert.strictEqual(error, "no")
-      assert.deepStrictEqual(yield* ids(a), [])
-      assert.deepStrictEqual(yield* ids(b), [2, 3])
-    })
-  },
-  {
-    law: "T1",
-    title: "stock code that forwards only the stock transaction tag stays in the transaction",
-    run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
-      yield* Effect.ignore(db.transaction(Effect.gen(function*() {
-        const connection = yield* Effect.serviceOption(StockClient.TransactionConnection)
-        assert.isTrue(Option.isSome(connection))
-        if (Option.isSome(connection)) {
-          // As SqlResolver does it: another fiber, and nothing but this key.
-          const write = Effect.provideService(add(db, 1), StockClient.TransactionConnection, connection.value)
-          yield* Effect.promise(() => Effect.runPromise(write))
-        }
-        assert.deepStrictEqual(yield* ids(db), [1])
-        return yield* Effect.fail("no")
-      })))
-      assert.deepStrictEqual(yield* ids(db), [])
-    })
-  },
   {
     law: "T2",
     title: "a nested transaction that fails is undone alone",
