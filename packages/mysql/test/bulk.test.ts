@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import * as net from "node:net"
+import { through } from "./between.js"
 import { isMissing, type Server, servers } from "./server.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
@@ -48,39 +48,6 @@ const taking = (server: Server, isOn: boolean) => <A, E>(use: Effect.Effect<A, E
   const set = (value: number | undefined) => asked(`SET GLOBAL local_infile = ${value}`)
   return Effect.acquireUseRelease(Effect.zipLeft(asked("SELECT @@GLOBAL.local_infile AS was"), set(isOn ? 1 : 0)), () => use, ([row]) => set(row?.was))
 }
-
-/** What is between a client and its server: it sees, changes and cuts. */
-interface Between {
-  /** What stands in the place of these bytes is what it answers with. */
-  readonly onServer: (bytes: Buffer) => Buffer | void
-  /** `false`: the connection is cut before these bytes. */
-  readonly onClient: (bytes: Buffer) => boolean
-}
-
-/** Uses a database of the server through it. */
-const through = <A, E>(server: Server, database: string, between: Between, use: (db: Database.Database) => Effect.Effect<A, E>) =>
-  Effect.scoped(Effect.gen(function*() {
-    const { hostname, port } = new URL(server.url)
-    const proxy = net.createServer((client) => {
-      const upstream = net.connect(Number(port), hostname)
-      const end = (): void => {
-        client.destroy()
-        upstream.destroy()
-      }
-      upstream.on("data", (bytes) => {
-        client.write(between.onServer(bytes) ?? bytes)
-      })
-      client.on("data", (bytes) => between.onClient(bytes) ? upstream.write(bytes) : end())
-      for (const socket of [client, upstream]) socket.on("error", () => {}).on("close", end)
-    })
-    yield* Effect.addFinalizer(() => Effect.sync(() => proxy.close()))
-    const own = yield* Effect.async<number>((resume) => {
-      proxy.listen(0, "127.0.0.1", () => resume(Effect.succeed((proxy.address() as net.AddressInfo).port)))
-    })
-    return yield* Effect.flatMap(Database.Database, use).pipe(
-      Effect.provide(Mysql.layer({ url: server.url, host: "127.0.0.1", port: own, database, pool: { max: 1 } }))
-    )
-  }))
 
 const awkward = [
   "", "\t", "\n", "\\", "\\N", "NULL", "\\\\N", "\\t", "a\tb\nc\\d\re\0f\x1ag'h\"i", "\0", "😀 日本 ü é", "x".repeat(500) + "\t\\", "ü".repeat(300), "'); DROP TABLE t; --", " padded ", "\b\f", "0", "007"

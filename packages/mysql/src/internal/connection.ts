@@ -17,18 +17,22 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as BulkWriter from "./bulk.js"
 import type { Control, Controls } from "./control.js"
+import { isUnpreparable } from "./answer.js"
 import { Cursor } from "./cursor.js"
-import * as Decode from "./decode.js"
+import { Describe } from "./describe.js"
 import { capabilities, dialect } from "./dialect.js"
-import * as Driver from "./driver.js"
+import type * as Driver from "./driver.js"
 import { type About, isFatal, toSqlError } from "./errors.js"
+import { type Header, Status } from "./header.js"
 import * as Joined from "./joined.js"
 import * as Many from "./many.js"
+import { command } from "./packet.js"
 import type { Settings } from "./options.js"
 import * as Repository from "./repository.js"
 import * as Servers from "./server.js"
 import { duplicate, readAll, readFirst, unread, warned } from "./result.js"
 import * as Several from "./several.js"
+import type { Part } from "./run.js"
 import { besideStream, endSession, endStream, settle } from "./settle.js"
 import { Shapes } from "./shapes.js"
 import { isSeveral, type Text, textOf } from "./text.js"
@@ -109,7 +113,7 @@ export class Mysql implements Connection.Connection {
 
   private run<A>(
     given: Connection.Query,
-    parse: (parts: ReadonlyArray<Wires.Part>) => A | SqlError.SqlError,
+    parse: (parts: ReadonlyArray<Part>) => A | SqlError.SqlError,
     warn?: (result: A, rows: ReadonlyArray<unknown>) => A
   ): Effect.Effect<A, SqlError.SqlError> {
     // Several statements are no prepared one.
@@ -123,7 +127,7 @@ export class Mysql implements Connection.Connection {
       const send = (text: Text, prepare: boolean): void =>
         this.wire.run(text, prepare, (error, parts) => {
           if (error !== undefined) {
-            const plain = Wires.isUnpreparable(error) && cancels === this.wire.cancels ? textOf({ ...query, prepare: false }, this) : error
+            const plain = isUnpreparable(error) && cancels === this.wire.cancels ? textOf({ ...query, prepare: false }, this) : error
             return plain instanceof Error ? this.failed(error, query, resume) : send(plain, false)
           }
           const result = parse(parts)
@@ -148,11 +152,11 @@ export class Mysql implements Connection.Connection {
 
   private told<A>(exit: Exit.Exit<A, SqlError.SqlError>, isCertain: boolean, resume: Resume<A>): void {
     if (isCertain || this.wire.isClosed) return resume(exit)
-    this.wire.run({ sql: "DO 0", rowsAsArray: true }, false, () => resume(exit))
+    this.wire.run({ sql: "DO 0" }, false, () => resume(exit))
   }
 
   private isDoubtful(sql: string): boolean {
-    return this.wire.inTransaction || (this.wire.status & Driver.Status.autocommit) === 0 || !plain.test(sql)
+    return this.wire.inTransaction || (this.wire.status & Status.autocommit) === 0 || !plain.test(sql)
   }
 
   // ---- rows ----
@@ -162,9 +166,24 @@ export class Mysql implements Connection.Connection {
     // A stream's time is its consumer's: the server would count the pauses, too.
     const text = textOf({ ...query, timeout: undefined }, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
-    const cursor = new Cursor(this.wire, {
+    let cursor = this.cursor(query, text, query.prepare)
+    const opened = Effect.catchIf(Effect.suspend(() => cursor.open), () => cursor.wasUnpreparable, () => {
+      const plain = textOf({ ...query, timeout: undefined, prepare: false }, this)
+      if (plain instanceof SqlError.SqlError) return Exit.fail(plain)
+      cursor = this.cursor(query, plain, false)
+      return cursor.open
+    })
+    // Known to the scope before it is sent: an interruption between the two would leave it open.
+    return Effect.flatMap(Effect.scope, (scope) =>
+      Effect.suspend(() => {
+        if (!this.wire.isIdle) return Exit.fail(besideStream())
+        return Effect.zipRight(Scope.addFinalizer(scope, this.ended(() => cursor)), this.doubted(opened, query.sql))
+      }))
+  }
+
+  private cursor(query: Connection.Query, text: Text, isPrepared: boolean): Cursor {
+    return new Cursor(this.wire, text, isPrepared, {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
-      prepared: query.prepare,
       failure: (error) => this.reason(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
       unread: (unfit) => unread(unfit, query),
       columns: (fields) => {
@@ -172,12 +191,6 @@ export class Mysql implements Connection.Connection {
         return twice ?? fields.columns
       }
     })
-    // Known to the scope before it is sent: an interruption between the two would leave it open.
-    return Effect.flatMap(Effect.scope, (scope) =>
-      Effect.suspend(() => {
-        if (!this.wire.isIdle) return Exit.fail(besideStream())
-        return Effect.zipRight(Scope.addFinalizer(scope, this.ended(cursor)), this.doubted(cursor.open(text), query.sql))
-      }))
   }
 
   // A failure of a stream may have ended the transaction, too.
@@ -185,8 +198,8 @@ export class Mysql implements Connection.Connection {
     return Effect.tapError(effect, () => Effect.suspend(() => this.wire.isIdle && !this.wire.isClosed && this.isDoubtful(sql) ? Effect.ignore(this.wire.text("DO 0", "stream")) : Effect.void))
   }
 
-  private ended(cursor: Cursor): Effect.Effect<void> {
-    return Effect.suspend(() => cursor.isDone || this.wire.isClosed ? Effect.void : endStream(this.wire, this.settle))
+  private ended(cursor: () => Cursor): Effect.Effect<void> {
+    return Effect.suspend(() => cursor().isDone || this.wire.isClosed ? Effect.void : endStream(this.wire, this.settle))
   }
 
   executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
@@ -199,27 +212,20 @@ export class Mysql implements Connection.Connection {
 
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
     return Effect.async((resume) => {
-      let columns: ReadonlyArray<Connection.Column> = []
-      this.wire.ask(
-        (callback) =>
-          this.wire.raw.prepare({ sql: query.sql, rowsAsArray: true }, (error, statement) => {
-            columns = Decode.columnsOf(statement?.columns ?? [])
-            callback(error)
-          }),
-        (error) => error === undefined ? resume(Exit.succeed(columns)) : this.failed(error, query, resume)
-      )
+      this.wire.send(new Describe(this.wire, query.sql, (error, fields) =>
+        error === undefined ? resume(Exit.succeed(fields?.columns ?? [])) : this.failed(error, query, resume)))
     })
   }
 
   /** A text that writes rows of ours: its headers, or why it failed. The error shows the statement that it is told, and no value. */
   write(
-    text: Pick<Driver.Text, "sql" | "infileStreamFactory">,
+    text: Pick<Text, "sql" | "infile">,
     about: { readonly operation: string; readonly statement: string },
-    onHeader?: (header: unknown) => void
-  ): Effect.Effect<ReadonlyArray<Driver.Header | undefined>, SqlError.SqlError> {
+    onHeader?: (header: Header) => void
+  ): Effect.Effect<ReadonlyArray<Header | undefined>, SqlError.SqlError> {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
-      this.wire.run({ ...text, rowsAsArray: true }, false, (error, parts) => {
+      this.wire.run(text, false, (error, parts) => {
         if (error === undefined) return resume(Exit.succeed(parts.map((part) => part.header)))
         const isUnsent = Wires.isUnsent(error)
         this.told(Exit.fail(this.reason(error, { ...about, harmless: isUnsent || this.wire.inTransaction })), isUnsent || isFatal(error), resume)
@@ -267,7 +273,7 @@ export class Mysql implements Connection.Connection {
 
   private send(sql: string, operation: string): Effect.Effect<void, SqlError.SqlError> {
     return Effect.async((resume) => {
-      this.wire.run({ sql, rowsAsArray: true }, false, (error) => {
+      this.wire.run({ sql }, false, (error) => {
         if (error === undefined) return resume(Exit.void)
         this.told(Exit.fail(this.reason(error, { operation, harmless: Wires.isUnsent(error) || operation !== "commit" })), isFatal(error), resume)
       })
@@ -276,22 +282,24 @@ export class Mysql implements Connection.Connection {
 
   // ---- the session ----
 
-  readonly ping: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.asked((callback) => this.wire.raw.ping(callback), "ping"))
+  readonly ping: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.asked((done) => this.wire.command(command(0x0e), done), "ping"))
 
   readonly reset: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => {
     const { database } = this.settings
-    // A session without a database can only be brought back to none by COM_CHANGE_USER.
+    // A session without a database can only be brought back to none by COM_CHANGE_USER, which logs in again: the driver's.
     const reset = database === undefined
-      ? this.asked((callback) => this.wire.raw.changeUser({}, callback), "reset")
-      : Effect.zipRight(this.asked((callback) => this.wire.raw.reset(callback), "reset"), Effect.suspend(() => this.command(`USE ${quote(database)}`, "reset")))
+      ? this.asked((done) => this.wire.foreign((callback) => this.wire.raw.changeUser({}, callback), done), "reset")
+      : Effect.zipRight(this.asked((done) => this.wire.command(command(0x1f), done), "reset"), Effect.suspend(() => this.command(`USE ${quote(database)}`, "reset")))
+    // The server has dropped them.
+    this.wire.statements.clear()
     // It drops the charset, the mode and the time zone as well.
     return Effect.zipRight(reset, Effect.suspend(() => Wires.prepareSession(this.wire, this.settings)))
   })
 
-  private asked(begin: (callback: (error: Driver.DriverError | null) => void) => void, operation: string): Effect.Effect<void, SqlError.SqlError> {
+  private asked(ask: (done: (error: Driver.DriverError | undefined) => void) => void, operation: string): Effect.Effect<void, SqlError.SqlError> {
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
-      this.wire.ask(begin, (error) => resume(error === undefined ? Exit.void : Exit.fail(this.reason(error, { operation, harmless: true }))))
+      ask((error) => resume(error === undefined ? Exit.void : Exit.fail(this.reason(error, { operation, harmless: true }))))
     })
   }
 
@@ -310,7 +318,7 @@ export class Mysql implements Connection.Connection {
 // The binary protocol has another form for each type: bytes are those of the text protocol, as the server prints them.
 const asText = (query: Connection.Query): Connection.Query => query.rowMode === "bytes" ? { ...query, prepare: false } : query
 
-const warnings: Text = { sql: "SHOW WARNINGS LIMIT 64", rowsAsArray: true }
+const warnings: Text = { sql: "SHOW WARNINGS LIMIT 64" }
 
 // Without a transaction, a failure of one of these leaves none open; a procedure or a compound statement may.
 const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|DO|SHOW|DESCRIBE|EXPLAIN)\b/i

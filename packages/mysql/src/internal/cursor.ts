@@ -12,13 +12,12 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { prepareFields, type Reader, type Unfit } from "./decode.js"
+import { Answer, isUnpreparable } from "./answer.js"
+import type { Unfit } from "./decode.js"
 import type * as Driver from "./driver.js"
-import { isFatal } from "./errors.js"
-import type { Execution, Sink } from "./execution.js"
-import { Fields } from "./fields.js"
+import type { Fields } from "./fields.js"
 import type { Text } from "./text.js"
-import { closedError, isWaiting, type Task, unsent, type Wire } from "./wire.js"
+import type { Wire } from "./wire.js"
 
 /** Chunks that may wait. */
 const window = 2
@@ -26,51 +25,38 @@ const window = 2
 /** What a cursor must be told of its query. */
 export interface Options {
   readonly size: number
-  readonly prepared: boolean
   readonly failure: (error: Driver.DriverError) => SqlError.SqlError
   readonly unread: (unfit: Unfit) => SqlError.SqlError
   /** Looks at the fields before the first row: the columns, or a refusal. */
   readonly columns: (fields: Fields) => ReadonlyArray<Connection.Column> | SqlError.SqlError
 }
 
-export class Cursor implements Task, Sink {
-  command: Driver.Command | undefined = undefined
-  private execution: Execution | undefined = undefined
+export class Cursor extends Answer {
   private chunk: Array<unknown> = []
   private readonly ready: Array<Array<unknown>> = []
-  private columns: ReadonlyArray<Connection.Column> | undefined = undefined
-  /** What makes a row of what the driver parsed. */
-  private read: Reader | undefined = undefined
+  private described: ReadonlyArray<Connection.Column> | undefined = undefined
   private error: SqlError.SqlError | undefined = undefined
+  /** The server refused to prepare it; it ran nothing. */
+  wasUnpreparable = false
   private isOver = false
-  private isDropping = false
   private isPaused = false
   private isFlushing = false
   private waiter: (() => void) | undefined = undefined
   /** Of several result sets the first one with columns is the stream's. */
   private sets = 0
-  private isHeaderNext = false
 
-  constructor(private readonly wire: Wire, private readonly options: Options) {}
-
-  /** Sends the query; ends when its columns are known. */
-  open(text: Text): Effect.Effect<Connection.Rows, SqlError.SqlError> {
-    return Effect.suspend(() => {
-      this.wire.begin(this)
-      if (this.wire.isClosed) this.fail(closedError())
-      else try {
-        if (this.options.prepared) this.command = this.execution = this.wire.execute(text, this, this.fail)
-        else this.command = this.wire.raw.query(text)
-        this.command.on("fields", (list) => this.onFields(list, text)).on("result", this.onResult).on("error", this.fail).on("end", this.onEnd)
-      } catch (error) {
-        this.fail(error as Driver.DriverError)
-      }
-      return this.opened()
-    })
+  constructor(wire: Wire, text: Text, isPrepared: boolean, private readonly options: Options) {
+    super(wire, text, isPrepared)
   }
 
+  /** Sends the query; ends when its columns are known. */
+  readonly open: Effect.Effect<Connection.Rows, SqlError.SqlError> = Effect.suspend(() => {
+    this.wire.send(this)
+    return this.opened()
+  })
+
   private opened(): Effect.Effect<Connection.Rows, SqlError.SqlError> {
-    if (this.columns !== undefined) return Exit.succeed({ columns: this.columns, next: this.next })
+    if (this.described !== undefined) return Exit.succeed({ columns: this.described, next: this.next })
     if (this.error !== undefined) return Exit.fail(this.error)
     if (this.isOver) return Exit.succeed({ columns: [], next: this.next })
     return this.wait(() => this.opened())
@@ -110,54 +96,34 @@ export class Cursor implements Task, Sink {
     waiter?.()
   }
 
-  // ---- the driver's events ----
+  // ---- what comes ----
 
-  private onFields(list: Array<Driver.Field> | undefined, { reading }: Text): void {
-    if (list === undefined) {
-      this.isHeaderNext = true
+  protected columns(fields: Fields): void {
+    // Out parameters are no row of a stream.
+    if (++this.sets > 1 || this.wire.hasOuts) {
+      this.isSkipped = true
       return
     }
-    prepareFields(list)
-    if (++this.sets > 1) return
-    const fields = new Fields(list)
     const columns = this.options.columns(fields)
     if (columns instanceof SqlError.SqlError) this.refuse(columns)
-    else this.columns = columns
-    if (this.execution === undefined && reading !== undefined) this.read = fields.text(reading)
+    else this.described = columns
     this.wake()
   }
 
-  private readonly onResult = (result: unknown): void => {
-    if (this.isHeaderNext) return this.onHeader(result as Driver.Header)
-    try {
-      this.row(this.isDropping || this.read === undefined ? result : this.read(result as Array<unknown>))
-    } catch (error) {
-      this.unfit(error as Unfit)
-    }
-  }
+  protected header(): void {}
 
-  unfit(error: Unfit): void {
-    if (this.isDropping || this.sets !== 1) return
-    this.refuse(this.options.unread(error))
+  protected unfit(unfit: Unfit): void {
+    if (this.isDropped) return
+    this.refuse(this.options.unread(unfit))
     this.wake()
   }
 
   private refuse(error: SqlError.SqlError): void {
     this.error = error
-    this.dropRows()
+    this.isDropped = this.isSkipped = true
   }
 
-  private dropRows(): void {
-    this.isDropping = true
-    if (this.execution !== undefined) this.execution.isDropped = true
-  }
-
-  row(row: unknown): void {
-    // Out parameters are no row of a stream.
-    if (this.isDropping || this.sets !== 1 || this.wire.hasOuts) {
-      this.wire.isSkipping = true
-      return
-    }
+  protected row(row: unknown): void {
     this.chunk.push(row)
     if (this.chunk.length >= this.options.size) {
       this.ready.push(this.chunk)
@@ -178,37 +144,22 @@ export class Cursor implements Task, Sink {
     }
   }
 
-  private onHeader(header: Driver.Header): void {
-    this.isHeaderNext = false
-    this.wire.status = header.serverStatus
-    this.wire.warnings = header.warningStatus
-  }
-
-  readonly fail = (error: Driver.DriverError): void => {
-    if (!this.wire.finish(this)) return
-    this.error ??= this.options.failure(isWaiting(this) && isFatal(error) ? unsent(error) : error)
-    // Only an answer of the server ends the statement in order; after anything else the connection is gone.
-    if (isFatal(error)) this.wire.lost(error)
-    this.over()
-  }
-
-  private readonly onEnd = (): void => {
-    if (this.wire.finish(this)) this.over()
-  }
-
-  private over(): void {
+  protected ended(error: Driver.DriverError | undefined): void {
+    if (error !== undefined) {
+      this.wasUnpreparable = isUnpreparable(error) && !this.isDropped
+      this.error ??= this.options.failure(error)
+    }
     this.isOver = true
     // The last packets may have been read already when the socket was paused.
     this.resume()
     this.wake()
-    this.wire.settleIdle()
   }
 
   // ---- cancelling ----
 
   /** Rows are wanted no more; what is on its way is read and dropped. */
-  drop(): void {
-    this.dropRows()
+  override drop(): void {
+    super.drop()
     this.ready.length = 0
     this.chunk = []
     // Who still pulls is told: the end would look like that of the rows.

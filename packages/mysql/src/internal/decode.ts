@@ -3,16 +3,13 @@
  *
  * Each type has one form, prepared or not: BIGINT is a number or a bigint by the setting, never by the value; DECIMAL is
  * its exact text, or a BigDecimal by the setting; TIME, DATE and JSON are their exact text; DATETIME and TIMESTAMP text or
- * Date by the setting; binary strings, BIT, geometry and vectors are bytes. The driver parses the rows of the text
- * protocol, and `binary` those of the other one; here only those columns are touched that need more. Called by `fields`,
- * `binary`, `wire` and `connection`.
+ * Date by the setting; binary strings, BIT, geometry and vectors are bytes. How a value is read from a packet is in
+ * `binary` and `textual`; here is what it needs beyond that. Called by those, `fields` and `connection`.
  *
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
 import * as BigDecimal from "effect/BigDecimal"
-import type { Field } from "./driver.js"
-import { builderOf } from "./objects.js"
 
 /** The protocol's types of columns. */
 export const Type = {
@@ -26,6 +23,24 @@ export const Flag = { notNull: 1, unsigned: 32, binary: 128, enum: 256, set: 204
 
 /** The character set of what is no text. */
 export const binary = 63
+
+/** A column's definition. */
+export interface Field {
+  readonly name: string
+  readonly orgTable: string
+  readonly table: string
+  readonly flags: number
+  readonly decimals: number
+  readonly columnLength: number
+  /** As the server said it; `columnType` is what it is read as. */
+  readonly type: number
+  readonly columnType: number
+  readonly characterSet: number
+  /** The driver's name for the character set. */
+  readonly encoding: string
+  /** `json` where MariaDB says so. */
+  readonly format: string | undefined
+}
 
 /** How columns are read. */
 export interface Reading {
@@ -54,56 +69,7 @@ export const beyond = (column: string): Unfit => new Unfit(column, `column "${co
 
 type Fix = (value: unknown) => unknown
 
-/** The parser is chosen by a column's type: what shall come as bytes is called a blob before it is chosen. */
-export const prepareFields = (fields: Array<Field> | undefined): void => {
-  for (const field of fields ?? []) {
-    if (field.columnType === Type.geometry || field.columnType === Type.vector) {
-      field.columnType = Type.blob
-      field.characterSet = binary
-    }
-  }
-}
-
-/** Makes of a row, which is a list, what the user gets. */
-export type Reader = (row: Array<unknown>) => unknown
-
-/** Makes of each list a row, in its place; ends at the first value that cannot be read. */
-export const decode = (rows: Array<unknown>, read: Reader): Unfit | undefined => {
-  try {
-    for (let i = 0; i < rows.length; i++) rows[i] = read(rows[i] as Array<unknown>)
-    return undefined
-  } catch (error) {
-    return error as Unfit
-  }
-}
-
-const same: Reader = (row) => row
-
-// The driver's Buffers are windows into what was read from the socket, and would keep all of it.
-const copied: Reader = (row) => {
-  for (let i = 0; i < row.length; i++) if (row[i] !== null) row[i] = new Uint8Array(row[i] as Uint8Array)
-  return row
-}
-
-/** What reading a row takes where the driver has parsed it, which it does in the text protocol. */
-export const readerOf = (fields: ReadonlyArray<Field>, reading: Reading): Reader => {
-  if (reading.rowMode === "bytes") return copied
-  const fixes = fields.flatMap((field, i): ReadonlyArray<readonly [number, Fix]> => {
-    const fix = fixOf(field, reading, false)
-    return fix === undefined ? [] : [[i, fix]]
-  })
-  const build = reading.rowMode === "object" ? builderOf(fields.map(({ name }) => name)) : same
-  return fixes.length === 0 ? build : (row) => {
-    for (let i = 0; i < fixes.length; i++) {
-      const [at, fix] = fixes[i]!
-      const value = row[at]
-      if (value !== null) row[at] = fix(value)
-    }
-    return build(row)
-  }
-}
-
-/** What a value needs after its parser; `isBinary`: the parser is that of `binary`. */
+/** What a value needs after it was read; `isBinary`: by `binary`. */
 export const fixOf = (field: Field, reading: Reading, isBinary: boolean): Fix | undefined => {
   const decoder = decoderOf(field, reading)
   if (decoder === undefined) return plainFixOf(field, reading, isBinary)
@@ -132,14 +98,6 @@ export const decoderOf = (field: Field, { decoders }: Reading): ((value: never) 
 const plainFixOf = (field: Field, reading: Reading, isBinary: boolean): Fix | undefined => {
   const { name } = field
   switch (field.columnType) {
-    case Type.longlong:
-      if (isBinary) return undefined
-      if (reading.bigints) return (value) => BigInt(value as number | string)
-      // The driver answers with a text where a number would be rounded.
-      return (value) => {
-        if (typeof value === "number") return value
-        throw beyond(name)
-      }
     case Type.decimal:
     case Type.newdecimal:
       return reading.decimals === "BigDecimal" ? (value) => BigDecimal.unsafeFromString(value as string) : undefined
@@ -153,34 +111,21 @@ const plainFixOf = (field: Field, reading: Reading, isBinary: boolean): Fix | un
       if (reading.dates === "date") return (value) => toDate(value as string, name, reading.offset)
       return fractional ? (value) => fraction(value as string, field.decimals) : undefined
     }
-    case Type.bit:
-    case Type.tinyBlob:
-    case Type.mediumBlob:
-    case Type.longBlob:
-    case Type.blob:
-    case Type.varchar:
-    case Type.varString:
-    case Type.string:
-      if (field.characterSet !== binary) return undefined
-      if (isText(field)) return (value) => textOf(value as Uint8Array, name)
-      // A copy: the driver's Buffer is a window into what was read from the socket, and would keep all of it.
-      return (value) => typeof value === "string" ? value : new Uint8Array(value as Uint8Array)
     default:
       return undefined
   }
 }
 
 // MySQL sends a procedure's out parameters without their character set; whether they are binary is in the flag alone.
-const isText = (field: Field): boolean => texts[field.type] !== undefined && (field.flags & Flag.binary) === 0
+export const isText = (field: Field): boolean => field.format === "json" || texts[field.type] !== undefined && (field.flags & Flag.binary) === 0
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-const textOf = (bytes: Uint8Array, column: string): string => {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    throw new Unfit(column, `"${column}" holds text of a character set that the server does not name, and it is not UTF-8`)
-  }
+/**
+ * A text that is not what its bytes are has U+FFFD in it; one that has it may be right. It takes nothing where the text is
+ * of one byte a character, as most are.
+ */
+export const checked = (text: string, bytes: Buffer, from: number, to: number, column: string): string => {
+  if (!text.includes("\ufffd") || Buffer.from(text).equals(bytes.subarray(from, to))) return text
+  throw new Unfit(column, `column "${column}" holds text that is not UTF-8`)
 }
 
 // The binary protocol leaves a fraction of zero out, the text protocol does not.

@@ -1,20 +1,41 @@
 /**
  * Fields: the columns of a result set, and what reading its rows takes, made when it is first asked for and kept.
  *
+ * A server describes the columns of each answer anew. Definitions that were seen before are found by their bytes, so that
+ * one statement's rows are read by one function on every connection. Called by `answer`.
+ *
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
-import * as Binary from "./binary.js"
+import { fieldsOf } from "./columns.js"
 import * as Decode from "./decode.js"
-import type { Field } from "./driver.js"
+import type { Bytes } from "./place.js"
+import * as Rows from "./rows.js"
+
+/** Definitions of columns that were seen, by their bytes. */
+export class Definitions {
+  private readonly known = new Map<string, Fields>()
+
+  /** `extended`: MariaDB says more of a type. */
+  of(definitions: Bytes, extended: boolean): Fields {
+    const key = (extended ? "+" : "") + definitions.latin1Slice(0, definitions.length)
+    const found = this.known.get(key)
+    if (found !== undefined) return found
+    if (this.known.size >= most) this.known.clear()
+    const fields = new Fields(definitions, fieldsOf(definitions, extended))
+    this.known.set(key, fields)
+    return fields
+  }
+}
+
+const most = 1_000
 
 export class Fields {
   private described: ReadonlyArray<Connection.Column> | undefined = undefined
-  private readonly texts: Array<Decode.Reader | undefined> = []
-  private readonly binaries: Array<Binary.RowReader | undefined> = []
+  private readonly readers: Array<Rows.RowReader | undefined> = []
   private twice: string | undefined | null = null
 
-  constructor(readonly list: ReadonlyArray<Field>) {}
+  constructor(readonly definitions: Bytes, readonly list: ReadonlyArray<Decode.Field>) {}
 
   get columns(): ReadonlyArray<Connection.Column> {
     return this.described ??= Decode.columnsOf(this.list)
@@ -29,16 +50,13 @@ export class Fields {
     return this.twice
   }
 
-  /** What makes of a list, as the driver reads the text protocol, a row. */
-  text(reading: Decode.Reading): Decode.Reader {
-    return this.texts[keyOf(reading)] ??= Decode.readerOf(this.list, reading)
-  }
-
-  /** What reads a row of the binary protocol. */
-  binary(reading: Decode.Reading): Binary.RowReader {
-    return this.binaries[keyOf(reading)] ??= Binary.readerOf(this.list, reading)
+  /** What reads a row; `isBinary`: of a prepared statement. */
+  reader(reading: Decode.Reading, isBinary: boolean): Rows.RowReader {
+    return this.readers[keyOf(reading, isBinary)] ??= Rows.readerOf(this.list, reading, isBinary)
   }
 }
 
-// The rest of a reading is the same for all of a connection's.
-const keyOf = ({ bigints, rowMode }: Decode.Reading): number => (rowMode === "object" ? 1 : rowMode === "bytes" ? 4 : 0) | (bigints ? 2 : 0)
+// Decoders and zone are the same for all of a database's; our own statements have none.
+const keyOf = ({ bigints, dates, decimals, decoders, rowMode }: Decode.Reading, isBinary: boolean): number =>
+  (rowMode === "object" ? 1 : rowMode === "bytes" ? 64 : 0) | (bigints ? 2 : 0) | (isBinary ? 4 : 0) | (decoders === undefined ? 0 : 8)
+  | (dates === "date" ? 16 : 0) | (decimals === "BigDecimal" ? 32 : 0)

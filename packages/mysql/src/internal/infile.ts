@@ -1,6 +1,5 @@
 /**
- * Infile: rows as the text that LOAD DATA reads, made while the server takes it, and given to the driver as if it were
- * a file.
+ * Infile: rows as the text that LOAD DATA reads, made while the server takes it, in packets as those of a file.
  *
  * It knows no statement and no table: which value may be written how is said by the kind of its column, and a value that
  * LOAD DATA would store as something else than an INSERT does is `unfit`. Called by `loading`.
@@ -9,10 +8,11 @@
  */
 /// <reference lib="es2024.string" />
 import * as SqlError from "@sluice/core/SqlError"
-import { EventEmitter } from "node:events"
 import type { Encoder as OwnEncoder } from "../Codecs.js"
 import { encoded } from "./encoders.js"
+import { headerSize } from "./frames.js"
 import { bytesOf, dateOf, decimalOf, integerOf } from "./types.js"
+import type { Wire } from "./wire.js"
 
 /**
  * What a column takes from a text as it would from a value: `bytes` are written as hexadecimal digits, and `bits` are
@@ -40,7 +40,7 @@ const backslash = 0x5c
 const escaped = new Uint8Array(128)
 for (const [char, name] of Object.entries(escapes)) escaped[char.charCodeAt(0)] = name.charCodeAt(0)
 
-/** Rows, encoded a part at a time. */
+/** Rows, encoded a part at a time: each with room for a packet's header. */
 export class Encoder {
   /** It ended before the last row, at one that only an INSERT can bring, or refuse. */
   isUnfit = false
@@ -77,7 +77,7 @@ export class Encoder {
     if (this.isUnfit || this.at >= rows.length) return undefined
     const width = kinds.length
     this.bytes = Buffer.allocUnsafeSlow(2 * enough)
-    this.length = 0
+    this.length = headerSize
     for (; this.at < rows.length && this.length < enough; this.at++) {
       const row = encoded(rows[this.at]!, encoders, "")
       if (row instanceof SqlError.SqlError) return this.unfit()
@@ -188,34 +188,29 @@ const written = (value: unknown, kind: Kind, offset: number): string | undefined
   }
 }
 
-/** What the driver reads as a file: it has nothing but what its encoder makes, and makes it when the socket has room. */
-export class Source extends EventEmitter {
+/** What is sent as a file: nothing but what its encoder makes, made when the socket has room. */
+export class Source {
   private isOpen = true
   private isWanted = true
-  private hasBegun = false
+  private sequence = 0
+  private wire: Wire | undefined = undefined
+
   private rest: Buffer | undefined = undefined
 
-  constructor(private readonly encoder: Encoder, private readonly needsDrain: () => boolean, private readonly largest: number) {
-    super()
-  }
+  /** No packet is larger than `largest`. */
+  constructor(readonly name: string, private readonly encoder: Encoder, private readonly largest: number) {}
 
-  /** Begins, once the driver listens. */
-  begin(): this {
-    this.hasBegun = true
-    setImmediate(this.resume)
-    return this
-  }
-
-  /** Another file than the one that was offered: the server gets nothing. */
-  refuse(): this {
-    setImmediate(() => this.end("error", new Error("the server asked for another file than the one that was offered")))
-    return this
+  /** The server asks for it; `sequence` is the number of its first packet. */
+  begin(wire: Wire, sequence: number): void {
+    this.wire = wire
+    this.sequence = sequence
+    this.go()
   }
 
   /** Nothing more is given: for the server the file ends here, or will when it asks for it. */
   stop(): void {
     this.isWanted = false
-    if (this.hasBegun) this.end("end")
+    this.end()
   }
 
   /** The statement was answered: nothing more may be written. */
@@ -223,23 +218,34 @@ export class Source extends EventEmitter {
     this.isOpen = false
   }
 
-  /** Called by the driver when the socket has drained. */
-  readonly resume = (): void => {
-    if (!this.isOpen || this.needsDrain()) return
-    const part = this.isWanted ? this.rest ?? this.encoder.next() : undefined
-    if (part === undefined) return this.end("end")
-    this.rest = part.length > this.largest ? part.subarray(this.largest) : undefined
-    this.emit("data", this.rest === undefined ? part : part.subarray(0, this.largest))
-    // Where the socket took all at once no drain comes.
-    setImmediate(this.resume)
+  private readonly go = (): void => {
+    const { wire } = this
+    if (!this.isOpen || wire === undefined || wire.isClosed) return
+    const part = this.isWanted ? this.next() : undefined
+    if (part === undefined) return this.end()
+    this.sequence = wire.write(part, this.sequence)
+    const { stream } = wire.raw
+    // Others have their turns, too.
+    if (stream.writableNeedDrain) stream.once("drain", this.go)
+    else setImmediate(this.go)
   }
 
-  /** Called by the driver; the socket's own state says as much. */
-  pause(): void {}
+  private next(): Buffer | undefined {
+    const { largest, rest } = this
+    const part = rest ?? this.encoder.next()
+    if (part === undefined || part.length <= largest + headerSize) {
+      this.rest = undefined
+      return part
+    }
+    // The header of what is left stands where bytes have been taken: in a copy, since those may still be on their way.
+    this.rest = part.subarray(largest)
+    return Buffer.from(part.subarray(0, largest + headerSize))
+  }
 
-  private end(event: "end" | "error", error?: Error): void {
-    if (!this.isOpen) return
+  private end(): void {
+    const { wire } = this
+    if (!this.isOpen || wire === undefined || wire.isClosed) return
     this.isOpen = false
-    this.emit(event, error)
+    wire.write(Buffer.alloc(headerSize), this.sequence)
   }
 }

@@ -12,7 +12,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Mysql } from "./connection.js"
-import type { Header } from "./driver.js"
+import type { Header } from "./header.js"
 import { bare, bytesPerText, isSeverable, statementsPerText } from "./many.js"
 import { answer } from "./result.js"
 import * as Several from "./several.js"
@@ -66,9 +66,9 @@ const joined = (connection: Mysql, queries: ReadonlyArray<Connection.Query>, fro
 const send = (connection: Mysql, { sql, to }: Part, queries: ReadonlyArray<Connection.Query>, from: number, answered: Answered): Effect.Effect<void, SqlError.SqlError> =>
   Effect.suspend(() => {
     let at = from
-    const onHeader = (header: unknown): void => {
+    const onHeader = (header: Header): void => {
       at++
-      answered(answer([], undefined, header as Header))
+      answered(answer([], undefined, header))
     }
     // Read where it failed: the statement is the one that has no header.
     const about = {

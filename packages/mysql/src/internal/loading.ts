@@ -118,15 +118,14 @@ const ahead = 1_048_576
 /** Sends one load. To be called where it can be undone. */
 export const load = (connection: Mysql, plan: Plan, rows: number, encoder: Encoder, statement: string): Effect.Effect<Loaded, SqlError.SqlError> =>
   Effect.suspend(() => {
-    const { raw } = connection.wire
-    const source = new Source(encoder, () => raw.stream.writableNeedDrain, Math.min(1_048_576, connection.maxPacket - 1024))
-    const text = { sql: plan.sql, infileStreamFactory: (name: string) => name === file ? source.begin() : source.refuse() }
-    const sent = Effect.onExit(connection.write(text, { operation: "bulk", statement }), (exit) => Effect.sync(() => Exit.isInterrupted(exit) ? source.stop() : source.close()))
+    const source = new Source(file, encoder, Math.min(1_048_576, connection.maxPacket - 1024))
+    const sent = Effect.onExit(connection.write({ sql: plan.sql, infile: source }, { operation: "bulk", statement }), (exit) =>
+      Effect.sync(() => Exit.isInterrupted(exit) ? source.stop() : source.close()))
     return Effect.flatMap(sent, ([header]) => {
       const [, records, skipped] = /^Records: (\d+) .*Skipped: (\d+)/.exec(header?.info ?? "") ?? []
       if (encoder.isUnfit || Number(records) !== rows) return Exit.succeed(undefined)
-      if (header?.warningStatus === 0) return Exit.succeed(skipped === "0" ? { skipped: 0 } : undefined)
-      return plan.skips ? onlyDuplicates(connection, Number(skipped), header?.warningStatus) : Exit.succeed(undefined)
+      if (header?.warnings === 0) return Exit.succeed(skipped === "0" ? { skipped: 0 } : undefined)
+      return plan.skips ? onlyDuplicates(connection, Number(skipped), header?.warnings) : Exit.succeed(undefined)
     })
   })
 

@@ -23,6 +23,7 @@ import type { Config } from "../Config.js"
 import { authentication } from "./authentication.js"
 import { type Charset, charsetOf } from "./charset.js"
 import { type Decoders, typeNames } from "./decode.js"
+import { Definitions } from "./fields.js"
 import { flagsOf } from "./flags.js"
 import type { Secret } from "./login.js"
 import { configOf, type FileConfig } from "./optionFile/client.js"
@@ -59,6 +60,9 @@ export interface Settings {
   readonly encoders: ReadonlyArray<Encoder>
   readonly offset: number
   readonly discardLimit: number
+  readonly maxPreparedStatements: number
+  /** Columns that the servers have described before. */
+  readonly definitions: Definitions
   readonly multipleStatements: boolean
   /** To be called when the server refuses to write; there where it was chosen because it could be written to. */
   readonly demoted: (() => void) | undefined
@@ -116,7 +120,6 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
         keepAliveInitialDelay: tcpKeepAlive,
         compress: yield* compression(config.compress),
         multipleStatements: config.multipleStatements === true,
-        maxPreparedStatements: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 1),
         flags: [
           // A prepared CALL answers with its out parameters.
           "PS_MULTI_RESULTS",
@@ -126,10 +129,6 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
           ...(config.affectedRows === "changed" ? ["-FOUND_ROWS"] : []),
           ...(yield* flagsOf(config.clientFlags ?? []))
         ],
-        supportBigNumbers: true,
-        dateStrings: true,
-        jsonStrings: true,
-        timezone: "Z"
       },
       ways,
       secret: secretOf(config.password),
@@ -150,6 +149,8 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       encoders: config.encoders ?? [],
       offset,
       discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0),
+      maxPreparedStatements: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 1),
+      definitions: new Definitions(),
       multipleStatements: config.multipleStatements === true,
       localInfile
     }

@@ -1,12 +1,12 @@
 /**
- * The packet that executes a prepared statement: COM_STMT_EXECUTE, as the server documents it
- * (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html).
+ * Packets to the server: the commands of the protocol, each as one buffer with room for the header before it.
  *
- * The driver writes the same; it takes an integer of 64 bits through six BigInts, which is 2.6 µs for each of them.
- * Texts are UTF-8 here: on another character set the driver's own packet is used. Called by `execution`.
+ * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html. It sends nothing. Called by
+ * `answer` and `wire`.
  *
  * @internal
  */
+import { headerSize } from "./frames.js"
 
 /** A parameter as it is sent: whole numbers as 64-bit integers, other numbers as doubles. */
 export type Value = string | number | bigint | Uint8Array | Decimal | null
@@ -16,35 +16,69 @@ export class Decimal {
   constructor(readonly text: string) {}
 }
 
-/** What the driver writes to its socket: it sets the header, which is the length and the sequence number. */
-export interface Packet {
-  readonly buffer: Buffer
-  readonly length: () => number
-  readonly writeHeader: (sequence: number) => void
+/** What the form of a packet depends on. */
+export interface Session {
+  /** Opened with CLIENT_QUERY_ATTRIBUTES: statements carry attributes. */
+  readonly hasAttributes: boolean
+  /** What makes bytes of a text; `undefined` for UTF-8. */
+  readonly encode: ((text: string) => Buffer) | undefined
+}
+
+const Command = { query: 0x03, prepare: 0x16, execute: 0x17, close: 0x19 } as const
+
+/** A command of a few bytes. */
+export const command = (...bytes: ReadonlyArray<number>): Buffer => Buffer.from([0, 0, 0, 0, ...bytes])
+
+export const query = (sql: string, { encode, hasAttributes }: Session): Buffer => textOf(Command.query, sql, encode, hasAttributes ? 2 : 0)
+
+export const prepare = (sql: string, { encode }: Session): Buffer => textOf(Command.prepare, sql, encode, 0)
+
+const textOf = (code: number, sql: string, encode: Session["encode"], attributes: number): Buffer => {
+  const text = encode?.(sql)
+  const start = headerSize + 1 + attributes
+  const buffer = Buffer.allocUnsafe(start + (text?.length ?? Buffer.byteLength(sql)))
+  buffer[headerSize] = code
+  if (attributes > 0) {
+    // No attributes, in one set of them.
+    buffer[start - 2] = 0
+    buffer[start - 1] = 1
+  }
+  if (text === undefined) buffer.write(sql, start)
+  else text.copy(buffer, start)
+  return buffer
+}
+
+/** Gives a prepared statement up; the server answers nothing. */
+export const close = (statement: number): Buffer => {
+  const buffer = command(Command.close, 0, 0, 0, 0)
+  buffer.writeUInt32LE(statement, headerSize + 1)
+  return buffer
 }
 
 const Type = { double: 5, null: 6, longlong: 8, blob: 252, newdecimal: 246, varString: 253 } as const
 
-const command = 0x17
 const parameterCountAvailable = 8
 const unsigned = 0x80
 
 /** Whether a number is sent as an integer; -0 is a double, since an integer has no such zero. */
 export const isInteger = (value: number): boolean => Number.isSafeInteger(value) && !Object.is(value, -0)
 
-/** `attributes`: whether the connection was opened with CLIENT_QUERY_ATTRIBUTES, which changes the form. */
-export const execution = (statement: number, values: ReadonlyArray<Value>, attributes: boolean): Packet => {
+/**
+ * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html. The driver takes an integer of 64
+ * bits through six BigInts, which is 2.6 µs for each of them.
+ */
+export const execution = (statement: number, values: ReadonlyArray<Value>, { encode, hasAttributes }: Session): Buffer => {
   const count = values.length
   let size = 14
-  if (count > 0) size += ((count + 7) >> 3) + 1 + count * (attributes ? 3 : 2)
-  if (attributes) size += lengthSize(count)
-  for (let i = 0; i < count; i++) size += sizeOf(values[i]!)
+  if (count > 0) size += ((count + 7) >> 3) + 1 + count * (hasAttributes ? 3 : 2)
+  if (hasAttributes) size += lengthSize(count)
+  for (let i = 0; i < count; i++) size += sizeOf(values[i]!, encode)
   const buffer = Buffer.allocUnsafe(size)
-  buffer[4] = command
+  buffer[4] = Command.execute
   buffer.writeUInt32LE(statement, 5)
-  buffer[9] = attributes ? parameterCountAvailable : 0
+  buffer[9] = hasAttributes ? parameterCountAvailable : 0
   buffer.writeUInt32LE(1, 10)
-  let at = attributes ? writeLength(buffer, count, 14) : 14
+  let at = hasAttributes ? writeLength(buffer, count, 14) : 14
   if (count > 0) {
     const nulls = at
     at += (count + 7) >> 3
@@ -56,24 +90,11 @@ export const execution = (statement: number, values: ReadonlyArray<Value>, attri
       buffer[at++] = typeOf(value)
       buffer[at++] = typeof value === "bigint" && value > signed ? unsigned : 0
       // The attribute's name, which a parameter has not.
-      if (attributes) buffer[at++] = 0
+      if (hasAttributes) buffer[at++] = 0
     }
-    for (let i = 0; i < count; i++) at = write(buffer, values[i]!, at)
+    for (let i = 0; i < count; i++) at = write(buffer, values[i]!, at, encode)
   }
-  return new Outgoing(buffer)
-}
-
-class Outgoing implements Packet {
-  constructor(readonly buffer: Buffer) {}
-
-  length(): number {
-    return this.buffer.length
-  }
-
-  writeHeader(sequence: number): void {
-    this.buffer.writeUIntLE(this.buffer.length - 4, 0, 3)
-    this.buffer[3] = sequence
-  }
+  return buffer
 }
 
 const signed = 2n ** 63n - 1n
@@ -91,22 +112,22 @@ const typeOf = (value: Value): number => {
   }
 }
 
-const sizeOf = (value: Value): number => {
+const sizeOf = (value: Value, encode: Session["encode"]): number => {
   switch (typeof value) {
     case "number":
     case "bigint":
       return 8
     case "string": {
-      const bytes = Buffer.byteLength(value)
+      const bytes = encode === undefined ? Buffer.byteLength(value) : encode(value).length
       return lengthSize(bytes) + bytes
     }
     default:
       if (value === null) return 0
-      return value instanceof Decimal ? sizeOf(value.text) : lengthSize(value.length) + value.length
+      return value instanceof Decimal ? sizeOf(value.text, undefined) : lengthSize(value.length) + value.length
   }
 }
 
-const write = (buffer: Buffer, value: Value, at: number): number => {
+const write = (buffer: Buffer, value: Value, at: number, encode: Session["encode"]): number => {
   switch (typeof value) {
     case "number":
       if (!isInteger(value)) return buffer.writeDoubleLE(value, at)
@@ -115,13 +136,14 @@ const write = (buffer: Buffer, value: Value, at: number): number => {
     case "bigint":
       return buffer.writeBigUInt64LE(BigInt.asUintN(64, value), at)
     case "string": {
+      if (encode !== undefined) return write(buffer, encode(value), at, undefined)
       // As many bytes as were counted: the length comes first and has up to nine.
       const start = writeLength(buffer, Buffer.byteLength(value), at)
       return start + buffer.write(value, start)
     }
     default:
       if (value === null) return at
-      if (value instanceof Decimal) return write(buffer, value.text, at)
+      if (value instanceof Decimal) return write(buffer, value.text, at, undefined)
       at = writeLength(buffer, value.length, at)
       buffer.set(value, at)
       return at + value.length

@@ -8,11 +8,11 @@ import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import type { Unfit } from "./decode.js"
-import type { Header } from "./driver.js"
 import type { Fields } from "./fields.js"
+import type { Header } from "./header.js"
 import type { Settings } from "./options.js"
+import type { Part } from "./run.js"
 import { isSeveral } from "./text.js"
-import type { Part } from "./wire.js"
 
 const none: ReadonlyArray<never> = []
 
@@ -105,14 +105,10 @@ export const answer = (rows: ReadonlyArray<unknown>, fields: Fields | undefined,
   // Not by a getter, which costs 1 µs to define: a prepared statement has described them before.
   columns: fields === undefined ? none : fields.columns,
   rowsAffected: fields !== undefined || header === undefined ? 0 : Number(header.affectedRows),
-  lastInsertId: idOf(header?.insertId ?? 0),
+  lastInsertId: header === undefined || header.insertId === 0 ? undefined : header.insertId,
   messages: none,
   outParameters: undefined
 })
-
-// Beyond 2^53 the driver has it as a text, and as if it were signed.
-const idOf = (id: number | string): number | bigint | undefined =>
-  typeof id === "string" ? BigInt.asUintN(64, BigInt(id)) : id === 0 ? undefined : id
 
 /** The same with its warnings: rows of SHOW WARNINGS, which are level, code and message. */
 export const warned = (result: Connection.Result, rows: ReadonlyArray<unknown>): Connection.Result => ({

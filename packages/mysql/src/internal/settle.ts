@@ -55,13 +55,17 @@ const unread = <A, E>(wire: Wire, kill: Effect.Effect<A, E>): Effect.Effect<A, E
 const limited = (wire: Wire, discardLimit: number): { readonly isExceeded: boolean; readonly end: () => void } => {
   const { stream } = wire.raw
   const start = stream.bytesRead
-  const limit = { isExceeded: false, end: () => void stream.off("data", count) }
-  const count = (): void => {
+  const limit = {
+    isExceeded: false,
+    end: () => {
+      wire.watcher = undefined
+    }
+  }
+  wire.watcher = () => {
     if (stream.bytesRead - start <= discardLimit || isDone(wire)) return
     limit.isExceeded = true
     wire.destroy()
   }
-  stream.on("data", count)
   return limit
 }
 

@@ -11,8 +11,8 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Driver from "./driver.js"
 import { toSqlError } from "./errors.js"
+import * as Packet from "./packet.js"
 import type { Wire } from "./wire.js"
 
 /** Lets texts hold several statements while an effect runs. */
@@ -27,31 +27,15 @@ export const during = <A>(wire: Wire, use: Effect.Effect<A, SqlError.SqlError>):
 export const forbid = (wire: Wire): Effect.Effect<void> =>
   Effect.suspend(() => !wire.takesSeveral || wire.isClosed ? Effect.void : Effect.catchAll(set(wire, false), () => Effect.sync(() => wire.destroy())))
 
+/** MYSQL_OPTION_MULTI_STATEMENTS_ON is 0, _OFF is 1. */
+const setOption = (isOn: boolean): Buffer => Packet.command(0x1b, isOn ? 0 : 1, 0)
+
 const set = (wire: Wire, isOn: boolean): Effect.Effect<void, SqlError.SqlError> =>
   Effect.async((resume) => {
     if (isOn) wire.takesSeveral = true
-    wire.ask((callback) => wire.raw.addCommand(new SetOption(isOn, callback)), (error) => {
+    wire.command(setOption(isOn), (error) => {
       if (error !== undefined) return resume(Exit.fail(toSqlError(error, { operation: "execute", harmless: true })))
       wire.takesSeveral = isOn
       resume(Exit.void)
     })
   })
-
-/** COM_SET_OPTION, which the driver does not have: MYSQL_OPTION_MULTI_STATEMENTS_ON is 0, _OFF is 1. */
-class SetOption implements Driver.OwnCommand {
-  private isSent = false
-
-  constructor(private readonly isOn: boolean, readonly onResult: (error: Driver.DriverError | null) => void) {}
-
-  execute(packet: Driver.Packet | undefined, connection: Driver.Output): boolean {
-    if (packet === undefined || !this.isSent) {
-      this.isSent = true
-      connection._resetSequenceId()
-      connection._bumpSequenceId(1)
-      connection.write(Buffer.from([3, 0, 0, 0, 0x1b, this.isOn ? 0 : 1, 0]))
-      return false
-    }
-    this.onResult(packet.isError() ? packet.asError("utf8") : null)
-    return true
-  }
-}

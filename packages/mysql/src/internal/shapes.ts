@@ -8,11 +8,13 @@
  * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
+import { bytesOf, pieces } from "./types.js"
 
-/** What MySQL tells apart: whole numbers, doubles, what travels as text or bytes, and decimals. NULL fits them all. */
-type Kind = 0 | 1 | 2 | 3 | 4
+/** What MySQL tells apart: whole numbers, doubles, what travels as text, decimals, and bytes. NULL fits them all. */
+type Kind = 0 | 1 | 2 | 3 | 4 | 5
 
 const any = 0
+const bytes = 5
 
 const kindOf = (value: unknown): Kind => {
   switch (typeof value) {
@@ -23,8 +25,10 @@ const kindOf = (value: unknown): Kind => {
       return 1
     case "undefined":
       return any
+    case "string":
+      return 3
     default:
-      return value === null ? any : BigDecimal.isBigDecimal(value) ? 4 : 3
+      return value === null ? any : BigDecimal.isBigDecimal(value) ? 4 : bytesOf(value) === undefined ? 3 : bytes
   }
 }
 
@@ -47,19 +51,21 @@ export class Shapes {
    * The text under which a statement of this shape is prepared: the first shape's is the text itself. It keeps the
    * session's character set as well.
    */
-  of(sql: string, params: ReadonlyArray<unknown>, charset: unknown): string {
+  of(sql: string, params: ReadonlyArray<unknown>, charset: unknown, backslashes: boolean): string {
     if (params.length === 0) return sql
     if (charset !== this.charset) this.forget(charset)
     const shapes = this.known.get(sql) ?? this.remember(sql)
     for (let i = 0; i < shapes.length; i++) if (fits(shapes[i]!.kinds, params)) return shapes[i]!.text
     // A comment at the end changes no meaning, and none of the server's digests. No mark is used twice: what was
     // prepared under a text that is forgotten is not taken for something else.
-    const text = shapes.length === 0 && !this.hasForgotten ? sql : `${sql} /*${++this.marks}*/`
+    const kinds = params.map(kindOf)
+    const cast = asBytes(sql, kinds, backslashes)
+    const text = shapes.length === 0 && !this.hasForgotten ? cast : `${cast} /*${++this.marks}*/`
     if (shapes.length >= mostShapes) {
       shapes.shift()
       this.hasForgotten = true
     }
-    shapes.push({ kinds: params.map(kindOf), text })
+    shapes.push({ kinds, text })
     return text
   }
 
@@ -77,13 +83,26 @@ export class Shapes {
   }
 }
 
+// The arguments of a procedure may be those in which it answers: nothing but a placeholder stands there.
+const call = /^\s*(?:\/\*[^]*?\*\/\s*)*CALL\b/i
+
+/**
+ * To MySQL a placeholder is a text of the session's character set, whatever type is bound to it: `SELECT ?` answered with
+ * bytes under the name of a text. A cast says what x'00ff' does, and MariaDB takes a bound blob for.
+ */
+const asBytes = (sql: string, kinds: ReadonlyArray<Kind>, backslashes: boolean): string => {
+  const parts = kinds.includes(bytes) && !call.test(sql) ? pieces(sql, backslashes) : undefined
+  return parts === undefined ? sql : parts.map((part, i) => i === 0 ? part : `${kinds[i - 1] === bytes ? "CAST(? AS BINARY)" : "?"}${part}`).join("")
+}
+
 /** Whether the parameters are of this shape; where only NULL was seen yet, the first value decides. */
 const fits = (shape: Array<Kind>, params: ReadonlyArray<unknown>): boolean => {
   let isOpen = false
   for (let i = 0; i < params.length; i++) {
     const kind = kindOf(params[i])
     if (kind === any || kind === shape[i]) continue
-    if (shape[i] !== any) return false
+    // A placeholder that bytes stand for is written in another way.
+    if (shape[i] !== any || kind === bytes) return false
     isOpen = true
   }
   if (isOpen) for (let i = 0; i < params.length; i++) if (shape[i] === any) shape[i] = kindOf(params[i])

@@ -1,52 +1,85 @@
 /**
- * Statements: what a connection has prepared, found by its text.
+ * Statements: what a connection has prepared, found by its text, as many as may be, the least recently used given up first.
  *
- * How many are kept, and which one goes first, is the driver's to say: it closes a statement, and it is forgotten here.
- * Called by `wire`.
+ * It sends nothing: what is to be closed is told to whoever prepares another. Called by `answer` and `wire`.
  *
  * @internal
  */
-import type * as Driver from "./driver.js"
+import * as Driver from "./driver.js"
 import type { Fields } from "./fields.js"
+import { headerSize } from "./frames.js"
+import { Code } from "./header.js"
+import type { Bytes } from "./place.js"
 
-/** What the columns of a statement's last answer were, as they came and as they are read. */
-export interface Shape {
-  readonly packets: ReadonlyArray<Buffer>
-  readonly list: Array<Driver.Field>
-  readonly fields: Fields
-}
-
-/** A statement that the server has prepared. */
+/** A statement that the server has prepared, and what the columns of its last answer were. */
 export class Prepared {
-  shape: Shape | undefined = undefined
-  constructor(readonly statement: Driver.Statement, readonly key: string) {}
+  fields: Fields | undefined = undefined
+  constructor(readonly id: number) {}
 }
 
 export class Statements {
   private readonly known = new Map<string, Prepared>()
 
-  constructor(private readonly raw: Driver.Raw) {}
+  constructor(private readonly maximum: number) {}
 
-  /** A statement of this text; the one that was used last is closed last. */
   get(sql: string): Prepared | undefined {
     const found = this.known.get(sql)
-    if (found !== undefined) this.raw._statements.get(found.key)
+    // Only a full cache has an order that matters.
+    if (found !== undefined && this.known.size * 2 > this.maximum) {
+      this.known.delete(sql)
+      this.known.set(sql, found)
+    }
     return found
   }
 
-  /** Asks the server to prepare a text. */
-  prepare(sql: string, done: (error: Driver.DriverError | undefined, prepared?: Prepared) => void): void {
-    const text = { sql, rowsAsArray: true } as const
-    this.raw.prepare(text, (error, statement) => {
-      if (error !== null || statement === undefined) return done(error ?? undefined)
-      const prepared = new Prepared(statement, this.raw.constructor.statementKey(text))
-      this.known.set(sql, prepared)
-      const { close } = statement
-      statement.close = () => {
-        if (this.known.get(sql) === prepared) this.known.delete(sql)
-        return close.call(statement)
+  /** Keeps a statement; answers with the one that is given up for it. */
+  add(sql: string, prepared: Prepared): Prepared | undefined {
+    this.known.set(sql, prepared)
+    if (this.known.size <= this.maximum) return undefined
+    const [oldest] = this.known
+    if (oldest === undefined) return undefined
+    this.known.delete(oldest[0])
+    return oldest[1]
+  }
+
+  /** The server has dropped all of them. */
+  clear(): void {
+    this.known.clear()
+  }
+}
+
+/**
+ * The answer to COM_STMT_PREPARE: a header, the parameters with an EOF where there are any, and the columns likewise.
+ *
+ * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_prepare.html
+ */
+export class Preparing {
+  prepared: Prepared | undefined = undefined
+  error: Driver.DriverError | undefined = undefined
+  private left = 0
+  private columns = 0
+  private readonly columnPackets: Array<Buffer> = []
+
+  /** Whether this was its last packet. */
+  packet(bytes: Bytes, from: number, to: number): boolean {
+    if (this.prepared === undefined) {
+      if (bytes[from] === Code.error) {
+        this.error = Driver.errorOf(bytes, from, to)
+        return true
       }
-      done(undefined, prepared)
-    })
+      this.prepared = new Prepared(bytes.readUInt32LE(from + 1))
+      this.columns = bytes.readUInt16LE(from + 5)
+      const parameters = bytes.readUInt16LE(from + 7)
+      this.left = (this.columns > 0 ? this.columns + 1 : 0) + (parameters > 0 ? parameters + 1 : 0)
+      return this.left === 0
+    }
+    // Behind the columns is their EOF.
+    if (this.left <= this.columns + 1 && this.left > 1) this.columnPackets.push(Buffer.from(bytes.subarray(from - headerSize, to)))
+    return --this.left === 0
+  }
+
+  /** Of the columns that its rows will have. */
+  get definitions(): Bytes {
+    return Buffer.concat(this.columnPackets) as Bytes
   }
 }

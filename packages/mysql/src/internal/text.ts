@@ -14,8 +14,8 @@ import * as Either from "effect/Either"
 import type { Charset } from "./charset.js"
 import type { Reading } from "./decode.js"
 import { dialect } from "./dialect.js"
-import type * as Driver from "./driver.js"
 import { encoded } from "./encoders.js"
+import type { Source } from "./infile.js"
 import { limited } from "./limit.js"
 import type { Settings } from "./options.js"
 import type { Value } from "./packet.js"
@@ -23,10 +23,13 @@ import type { Shapes } from "./shapes.js"
 import { encode, inline, miscounted } from "./types.js"
 
 /** A text as it is sent. */
-export interface Text extends Driver.Text {
+export interface Text {
+  readonly sql: string
   readonly values?: ReadonlyArray<Value>
-  /** How its rows are read. */
+  /** How its rows are read; lists without it. */
   readonly reading?: Reading
+  /** What is sent when the server asks for a file; without it the server gets nothing. */
+  readonly infile?: Source
 }
 
 /** What a text depends on beside its query. */
@@ -61,10 +64,10 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
     const values = encode(query.params, query.sql, offset)
     if (values instanceof SqlError.SqlError) return values
     const sql = limited(query.sql, query.timeout, isMariadb)
-    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params, wire.charset), rowsAsArray: true, values, reading }
+    return { sql: shapes === undefined ? sql : shapes.of(sql, query.params, wire.charset, backslashes), values, reading }
   }
   const sql = inline(query.sql, query.params, offset, backslashes)
-  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), rowsAsArray: true, reading, ...(reading.rowMode === "bytes" ? { typeCast: false } : {}) }
+  return sql instanceof SqlError.SqlError ? sql : { sql: limited(sql, query.timeout, isMariadb), reading }
 }
 
 const readingOf = ({ integers, rowMode }: Connection.Query, { bigints, dates, decimals, decoders, offset }: Session["settings"]): Reading =>

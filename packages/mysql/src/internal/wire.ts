@@ -1,93 +1,89 @@
 /**
- * Wire: one driver connection and what is known of it: the server's status, what is under way, whether it has ended.
+ * Wire: one socket that is logged in, and what is known of it: the server's status, what is under way, whether it has ended.
  *
- * It knows no Effect on the path of a statement: callbacks in, callbacks out. What a statement means, and how it is
- * cancelled, it does not know. Called by `connection`, `cursor` and `control`.
+ * The driver connected it and brings bytes through TLS and compression. Tasks are sent one after the other, each when the
+ * answer to the one before is complete. What a statement means, and how it is cancelled, it does not know, and no Effect on
+ * the path of a statement: packets in, packets out. Called by `connection`, `cursor` and `control`.
  *
  * @internal
  */
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { decode, prepareFields, type Reading, type Unfit } from "./decode.js"
+import { withdrawn } from "./answer.js"
+import type { Charset } from "./charset.js"
 import * as Driver from "./driver.js"
 import { isFatal, toSqlError } from "./errors.js"
-import type { Charset } from "./charset.js"
-import { Execution, type Sink } from "./execution.js"
-import { Fields } from "./fields.js"
+import type { Definitions, Fields } from "./fields.js"
+import { Frames, headerSize, longest } from "./frames.js"
+import { Code, type Header, headerOf, longestEof, Status } from "./header.js"
 import { login } from "./login.js"
 import type { Settings } from "./options.js"
+import * as Packet from "./packet.js"
+import { type Bytes, Place } from "./place.js"
+import { type Done, type Part, Run } from "./run.js"
 import { failedCommand, refusedSetting } from "./session.js"
-import { Statements } from "./statements.js"
+import * as Socket from "./socket.js"
+import { type Prepared, Statements } from "./statements.js"
+import { Foreign, Plain, type Task } from "./task.js"
 import type { Text } from "./text.js"
 
-/** A result set of an answer: rows with their fields, or the header of a statement without rows. */
-export interface Part {
-  readonly rows: ReadonlyArray<unknown>
-  readonly fields: Fields | undefined
-  /** The first value that could not be read. */
-  readonly unfit: Unfit | undefined
-  readonly header: Driver.Header | undefined
-}
-
-export type Done = (error: Driver.DriverError | undefined, parts: ReadonlyArray<Part>) => void
-
-/** Something under way: how it ends when the connection does, and how it is made to want no more rows. */
-export interface Task {
-  readonly fail: (error: Driver.DriverError) => void
-  readonly drop?: () => void
-  /** The driver's command, once there is one: it may not have been sent yet. */
-  command?: Driver.Command | undefined
-}
-
-const none: ReadonlyArray<Part> = []
-
-const lists: Reading = { rowMode: "array", bigints: false, dates: "string", decimals: "string", decoders: undefined, offset: 0 }
+export type { Part } from "./run.js"
 
 export class Wire {
-  /** The status of the last answer: bits of `Driver.Status`. */
-  status: number = Driver.Status.autocommit
+  /** The status of the last answer: bits of `Status`. */
+  status: number = Status.autocommit
   warnings = 0
   /** The answer under way has a procedure's out parameters, as its last rows. */
   hasOuts = false
   /** What the session's texts are converted to. */
   charset: Charset | undefined = undefined
+  /** How texts are sent; `undefined` for UTF-8, unless somebody has set `character_set_client`. */
+  encode: ((text: string) => Buffer) | undefined = undefined
   isClosed = false
-  /**
-   * The rest of this result set is not even read: what is on its way when a stream is left may be a million rows, and
-   * they keep everybody else waiting.
-   */
-  isSkipping = false
   /** The server was told to run several statements of one text. */
   takesSeveral = false
   /** Statements that were begun before the last cancelling go no further. */
   cancels = 0
-  private readonly statements: Statements
-  private readonly tasks = new Set<Task>()
+  /** Called before bytes that have come are read. */
+  watcher: (() => void) | undefined = undefined
+  /** Where a packet is read. */
+  readonly place = new Place(Buffer.alloc(0) as Bytes, 0)
+  readonly hasAttributes: boolean
+  readonly statements: Statements
+  private readonly hasTracking: boolean
+  private readonly isCompressed: boolean
+  private readonly theirs: Driver.Parser
+  private tasks: Array<Task> = []
+  private current: Task | undefined = undefined
   private waiting: (() => void) | undefined = undefined
-  private closing: (() => void) | undefined = undefined
 
-  constructor(readonly raw: Driver.Raw) {
-    this.statements = new Statements(raw)
-    const handle = raw.handlePacket
-    // The driver keeps the status of a header, and drops that of the EOF after rows.
-    raw.handlePacket = function(packet) {
-      // Compressed packets have numbers of their own, and the driver would print that those inside them are out of order.
-      if (raw.config.compress && packet !== undefined) raw.sequenceId = packet.sequenceId
-      if (wire.isSkipping && packet !== undefined) {
-        wire.isSkipping = !packet.isEOF() && !packet.isError()
-        if (wire.isSkipping) return raw._bumpSequenceId(packet.numPackets)
+  constructor(readonly raw: Driver.Raw, private readonly definitions: Definitions, mostStatements: number) {
+    this.statements = new Statements(mostStatements)
+    this.hasAttributes = Driver.hasAttributes(raw)
+    this.hasTracking = Driver.hasTracking(raw)
+    const inflated = raw._inflatedPacketsParser
+    this.isCompressed = inflated !== undefined
+    this.theirs = inflated ?? raw.packetParser
+    const frames = new Frames((bytes, from, to) => this.current === undefined ? this.unasked(bytes, from, to) : this.current.packet(bytes, from, to))
+    const ours = (bytes: Buffer): void => {
+      this.watcher?.()
+      if (this.isClosed) return
+      try {
+        frames.push(bytes)
+      } catch (error) {
+        this.destroy(Object.assign(error as Error, { fatal: true, code: "PROTOCOL_ERROR" }))
       }
-      if (packet !== undefined && packet.isEOF()) {
-        wire.status = packet.eofStatusFlags()
-        wire.warnings = packet.eofWarningCount()
-        if (wire.hasOuts) Driver.goOn(packet)
-        else if ((wire.status & Driver.Status.outParameters) !== 0) wire.hasOuts = true
-      }
-      handle.call(raw, packet)
     }
-    // oxlint-disable-next-line typescript/no-this-alias
-    const wire = this
+    if (inflated !== undefined) {
+      raw._inflatedPacketsParser = { execute: ours }
+      // Compressed packets have numbers of their own, and the driver would print that those inside them are out of order.
+      const handle = raw.handlePacket
+      raw.handlePacket = (packet) => {
+        if (packet !== undefined) raw.sequenceId = packet.sequenceId
+        handle.call(raw, packet)
+      }
+    } else if (!Socket.take(raw.stream, ours)) raw.packetParser = { execute: ours }
     raw.on("error", (error) => this.lost(error))
     raw.stream.on("close", () => this.lost(ended("the server closed the connection")))
   }
@@ -97,105 +93,162 @@ export class Wire {
   }
 
   get inTransaction(): boolean {
-    return (this.status & Driver.Status.inTransaction) !== 0
+    return (this.status & Status.inTransaction) !== 0
   }
 
   get backslashes(): boolean {
-    return (this.status & Driver.Status.noBackslashEscapes) === 0
+    return (this.status & Status.noBackslashEscapes) === 0
   }
 
   get isIdle(): boolean {
-    return this.tasks.size === 0
+    return this.tasks.length === 0
   }
 
   // ---- what is under way ----
 
-  begin(task: Task): void {
+  /** Begins a task, or lets it wait for those before it. */
+  send(task: Task): void {
+    this.tasks.push(task)
+    if (this.isClosed) task.lost(closedError())
+    else if (this.current === undefined) this.begin(task)
+  }
+
+  private begin(task: Task): void {
     this.hasOuts = false
-    this.tasks.add(task)
+    this.current = task
+    task.begin()
   }
 
   /** To be called when a task's answer is complete. `false`: it had ended already. */
   finish(task: Task): boolean {
-    return this.tasks.delete(task)
+    const at = this.tasks.indexOf(task)
+    if (at === -1) return false
+    if (this.tasks.length === 1) this.tasks = []
+    else this.tasks.splice(at, 1)
+    if (this.current === task) this.current = undefined
+    return true
   }
 
   /** To be called when a task's consequences are under way, too. */
   settleIdle(): void {
-    if (this.tasks.size > 0) return
-    const waiting = this.waiting
+    const [next] = this.tasks
+    if (next !== undefined) {
+      if (this.current === undefined) this.begin(next)
+      return
+    }
+    const { waiting } = this
     this.waiting = undefined
     waiting?.()
   }
 
-  /**
-   * Runs a statement and gathers its whole answer. Without a reading its rows are the driver's lists. `onHeader` sees each
-   * header that came before a failure, too.
-   */
-  run(text: Text, prepared: boolean, done: Done, onHeader?: (row: unknown) => void): void {
-    const task: Task = { fail: (error) => answer(error) }
-    const answer: Driver.Callback = (error, rows, fields) => {
-      if (!this.finish(task)) return
-      if (error === null) {
-        const parts = partsOf(text, rows, fields, execution)
-        const header = parts[parts.length - 1]?.header
-        if (header !== undefined) {
-          this.status = header.serverStatus
-          this.warnings = header.warningStatus
-        }
-        done(undefined, parts)
-      } else {
-        task.command?._unpipeStream?.()
-        if (isFatal(error)) this.lost(error)
-        if (prepared && error.errno === 1295 && task.command?.statement === undefined) unpreparable.add(error)
-        done(isWaiting(task) && isFatal(error) ? unsent(error) : error, none)
-      }
-      this.settleIdle()
-    }
-    let execution: Execution | undefined
-    this.begin(task)
-    this.start(answer, () => {
-      if (prepared) task.command = execution = this.execute(text, answer, answer)
-      else {
-        task.command = this.raw.query(text, answer).on("fields", prepareFields)
-        if (onHeader !== undefined) task.command.on("result", onHeader)
-      }
-    })
+  /** To be called when a task has failed; `tell` tells it. */
+  failed(error: Driver.DriverError, tell: () => void): void {
+    if (isFatal(error)) this.lost(error)
+    tell()
+    this.settleIdle()
   }
 
-  /** Executes a text that is prepared first where it is not yet. */
-  execute(text: Text, to: Driver.Callback | Sink, failed: (error: Driver.DriverError) => void): Execution {
-    const execution = new Execution(text, text.reading ?? lists, to)
-    const known = this.statements.get(text.sql)
-    if (known !== undefined) this.raw.addCommand(execution.of(known))
-    else this.statements.prepare(text.sql, (error, prepared) => {
-      if (prepared === undefined) failed(error ?? closedError())
-      else this.raw.addCommand(execution.of(prepared))
-    })
-    return execution
+  /** Runs a statement and gathers its whole answer; without a reading its rows are lists. */
+  run(text: Text, prepared: boolean, done: Done, onHeader?: (header: Header) => void): void {
+    this.send(new Run(this, text, prepared, done, onHeader))
   }
 
-  /** Begins a command that is no statement: a ping, a reset. */
-  ask(begin: (callback: (error: Driver.DriverError | null) => void) => void, done: (error: Driver.DriverError | undefined) => void): void {
-    const task: Task = { fail: (error) => answer(error) }
-    const answer = (error: Driver.DriverError | null): void => {
-      if (!this.finish(task)) return
-      if (error !== null && error !== undefined && isFatal(error)) this.lost(error)
-      done(error ?? undefined)
-      this.settleIdle()
-    }
-    this.begin(task)
-    this.start(answer, () => begin(answer))
+  /** Sends a command that is answered with one packet. */
+  command(command: Buffer, done: (error: Driver.DriverError | undefined) => void): void {
+    this.send(new Plain(this, command, done))
   }
 
-  // What the driver throws is a failure like any other; on a closed connection nothing is tried.
-  private start(answer: (error: Driver.DriverError) => void, begin: () => void): void {
-    if (this.isClosed) return answer(closedError())
-    try {
-      begin()
-    } catch (error) {
-      answer(error as Driver.DriverError)
+  /** Runs a command of the driver's own. */
+  foreign(run: (callback: (error: Driver.DriverError | null) => void) => void, done: (error: Driver.DriverError | undefined) => void): void {
+    this.send(new Foreign(this, run, done))
+  }
+
+  /** A text of our own, in the text protocol: its first result set. */
+  text(sql: string, operation: string): Effect.Effect<Part, SqlError.SqlError> {
+    return Effect.async((resume) =>
+      this.run({ sql }, false, (error, parts) =>
+        resume(error === undefined
+          ? Exit.succeed(parts[0] ?? { rows: [], fields: undefined, header: undefined, unfit: undefined })
+          : Exit.fail(toSqlError(error, { operation, statement: sql, harmless: error.code === closedCode }))))
+    )
+  }
+
+  // ---- packets ----
+
+  /** Writes the packet of a command, or one that follows; sets its header, and answers with the number of the next one. */
+  write(packet: Buffer, sequence?: number): number {
+    // Compressed packets have numbers of their own.
+    if (sequence === undefined && this.isCompressed) this.raw._resetSequenceId()
+    const size = packet.length - headerSize
+    let next = sequence ?? 0
+    if (size < longest) {
+      setHeader(packet, size, next)
+      this.put(packet)
+      return next + 1
     }
+    for (let from = headerSize;; from += longest) {
+      const part = packet.subarray(from, from + longest)
+      const header = Buffer.alloc(headerSize)
+      setHeader(header, part.length, next++)
+      this.put(header)
+      this.put(part)
+      if (part.length < longest) return next
+    }
+  }
+
+  private put(bytes: Buffer): void {
+    if (this.isCompressed) this.raw.write(bytes)
+    else this.raw.stream.write(bytes)
+  }
+
+  /** Reads an OK packet. */
+  header(bytes: Bytes, from: number, to: number): Header {
+    const header = headerOf(bytes, from, to, this.hasTracking)
+    this.status = header.status
+    this.warnings = header.warnings
+    if (header.charset !== undefined) this.encode = Driver.encoderOf(header.charset)
+    return header
+  }
+
+  /** Reads an EOF packet. */
+  eof(bytes: Bytes, from: number): void {
+    this.warnings = bytes[from + 1]! | bytes[from + 2]! << 8
+    this.status = bytes[from + 3]! | bytes[from + 4]! << 8
+  }
+
+  /** The fields of these definitions. */
+  described(definitions: Bytes): Fields {
+    return this.definitions.of(definitions, this.raw._mariadbExtendedMetadata)
+  }
+
+  /** Keeps a statement that was prepared, and closes the one that is given up for it. */
+  keep(sql: string, prepared: Prepared): void {
+    const gone = this.statements.add(sql, prepared)
+    if (gone !== undefined) this.write(Packet.close(gone.id))
+  }
+
+  /** Has the driver read a packet. */
+  forward(bytes: Bytes, from: number, to: number): void {
+    if (bytes[from] === Code.eof && to - from <= longestEof) this.eof(bytes, from)
+    // A copy, since the driver may keep parts of it.
+    if (from >= headerSize) return this.theirs.execute(Buffer.from(bytes.subarray(from - headerSize, to)))
+    // It was put together of several.
+    for (let at = from, sequence = this.raw.sequenceId;; at += longest) {
+      const end = Math.min(to, at + longest)
+      const part = Buffer.concat([Buffer.alloc(headerSize), bytes.subarray(at, end)])
+      setHeader(part, end - at, sequence++)
+      this.theirs.execute(part)
+      if (end - at < longest) return
+    }
+  }
+
+  // An answer to a command of the driver's own handle, or what the server says before it goes.
+  private unasked(bytes: Bytes, from: number, to: number): number {
+    if (this.isClosed) return to
+    if (this.raw._command !== undefined && this.raw._command !== null) this.forward(bytes, from, to)
+    else if (bytes[from] === Code.error) this.destroy(Object.assign(Driver.errorOf(bytes, from, to), { fatal: true }))
+    else this.destroy(ended("the server answers what nobody has asked", "PROTOCOL_UNEXPECTED_PACKET"))
+    return to
   }
 
   // ---- cancelling ----
@@ -203,16 +256,9 @@ export class Wire {
   /** Nothing of what is under way is wanted any more: rows are dropped, and what was not sent is not sent. */
   abandon(): void {
     this.cancels++
-    for (const task of this.tasks) {
-      const { command } = task
-      if (command !== undefined && isWaiting(task)) {
-        command.start = () => {
-          task.fail(withdrawn)
-          return null
-        }
-      }
-      skipRows(command)
-      task.drop?.()
+    for (const task of [...this.tasks]) {
+      task.drop()
+      if (task !== this.current) task.lost(withdrawn)
     }
   }
 
@@ -238,8 +284,7 @@ export class Wire {
       this.isClosed = true
       this.raw.stream.on("error", ignore)
     }
-    for (const task of this.tasks) task.fail(error)
-    this.closing?.()
+    for (const task of [...this.tasks]) task.lost(error)
   }
 
   /** Destroys the connection: nothing is sent any more. */
@@ -263,16 +308,13 @@ export class Wire {
       this.raw.end()
     })
   }
+}
 
-  /** A text of our own, in the text protocol: its first result set. */
-  text(sql: string, operation: string): Effect.Effect<Part, SqlError.SqlError> {
-    return Effect.async((resume) =>
-      this.run({ sql, rowsAsArray: true }, false, (error, parts) =>
-        resume(error === undefined
-          ? Exit.succeed(parts[0] ?? { rows: [], fields: undefined, header: undefined, unfit: undefined })
-          : Exit.fail(toSqlError(error, { operation, statement: sql, harmless: error.code === closedCode }))))
-    )
-  }
+const setHeader = (packet: Buffer, size: number, sequence: number): void => {
+  packet[0] = size
+  packet[1] = size >> 8
+  packet[2] = size >> 16
+  packet[3] = sequence
 }
 
 const quitTimeout = 1_000
@@ -285,60 +327,11 @@ const closedCode = "SLUICE_CLOSED"
 const ended = (message: string, code = "PROTOCOL_CONNECTION_LOST"): Driver.DriverError => Object.assign(new Error(message), { fatal: true, code })
 
 /** It was known before anything was sent. */
-export const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
-
-// A row that nobody wants any more costs no object.
-const skipping = { next: (): undefined => undefined }
-
-/** Rows of a command go by unread from now on. */
-const skipRows = (command: Driver.Command | undefined): void => {
-  if (command instanceof Execution) command.isDropped = true
-  else if (command !== undefined && command._rowParser !== null) command._rowParser = skipping
-}
+const closedError = (): Driver.DriverError => ended("the connection is closed", closedCode)
 
 /** Whether the statement was not sent. Where its writing failed, its last byte never left, and the server runs no part of it. */
 export const isUnsent = (error: Driver.DriverError): boolean =>
   error.code === closedCode || error === withdrawn || error.unsent === true || error.syscall === "write"
-
-/** Whether no byte of a task has left: its statement is still being prepared. */
-export const isWaiting = (task: Task): boolean => task.command !== undefined && task.command._connection === null
-
-/** The end of the connection, for a task of which no byte has left. */
-export const unsent = (error: Driver.DriverError): Driver.DriverError =>
-  Object.assign(new Error(error.message), { fatal: true, unsent: true, ...(error.code === undefined ? {} : { code: error.code }) })
-
-// MySQL prepares no CREATE PROCEDURE, LOCK TABLES and their like. A procedure may fail with the same number, and have run.
-const unpreparable = new WeakSet<Driver.DriverError>()
-
-/** Whether the server refused to prepare what it runs as a text; nothing of it was run. */
-export const isUnpreparable = (error: Driver.DriverError): boolean => unpreparable.has(error)
-
-// It is an answer to nobody: whoever waited for it was interrupted.
-const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was withdrawn before it was sent"), {
-  errno: 1317, sqlState: "70100", sqlMessage: "the statement was withdrawn before it was sent"
-})
-
-const partsOf = (
-  { reading }: Text,
-  rows: Driver.Answered | undefined,
-  fields: Driver.Fields,
-  execution: Execution | undefined
-): ReadonlyArray<Part> => {
-  if (rows === undefined) return none
-  const part = (rows: Driver.Answered, list: ReadonlyArray<Driver.Field> | undefined, i: number, known?: Fields): Part => {
-    if (list === undefined) return { rows: [], fields: undefined, header: rows as Driver.Header, unfit: undefined }
-    const own = known ?? new Fields(list)
-    // An execution has read its rows already.
-    const unfit = execution !== undefined ? execution.unfits[i] : reading === undefined ? undefined : decode(rows as Array<unknown>, own.text(reading))
-    return { rows: rows as ReadonlyArray<unknown>, fields: own, header: undefined, unfit }
-  }
-  return fields === undefined || !isNested(fields)
-    ? [part(rows, fields, 0, execution?.fields)]
-    : fields.map((own, i) => part((rows as ReadonlyArray<Driver.Answered>)[i]!, own, i))
-}
-
-const isNested = (fields: NonNullable<Driver.Fields>): fields is ReadonlyArray<ReadonlyArray<Driver.Field> | undefined> =>
-  fields.length > 0 && (fields[0] === undefined || Array.isArray(fields[0]))
 
 /**
  * Connects, makes the session what the settings say, and reads what must be known of it: all of that within
@@ -347,7 +340,7 @@ const isNested = (fields: NonNullable<Driver.Fields>): fields is ReadonlyArray<R
 export const connect = <A>(settings: Settings, read: (wire: Wire) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
   Effect.uninterruptibleMask((restore) => {
     const start = performance.now()
-    return Effect.flatMap(restore(login(settings, opened)), (wire) => {
+    return Effect.flatMap(restore(login(settings, (raw, status) => opened(raw, status, settings))), (wire) => {
       // The driver's own timeout is over with the login.
       const left = Math.min(longestTimer, Math.max(1, settings.connectTimeout - (performance.now() - start)))
       const timer = setTimeout(() => wire.destroy(ended(`connecting took longer than ${settings.connectTimeout} ms`, "ETIMEDOUT")), left)
@@ -371,9 +364,9 @@ export const prepareSession = (wire: Wire, settings: Settings): Effect.Effect<vo
   )
 }
 
-const opened = (raw: Driver.Raw, status: number | undefined): Wire => {
-  const wire = new Wire(raw)
-  if (status !== undefined) wire.status = status & ~Driver.Status.inTransaction
+const opened = (raw: Driver.Raw, status: number | undefined, settings: Settings): Wire => {
+  const wire = new Wire(raw, settings.definitions, settings.maxPreparedStatements)
+  if (status !== undefined) wire.status = status & ~Status.inTransaction
   wires.set(raw, wire)
   return wire
 }
