@@ -157,13 +157,15 @@ export const stream = (options: Options) =>
   }))
 
 class Texts implements InsertMerge {
+  private readonly out: Array<Merged> = []
+
   constructor(private readonly inner: Merger) {}
 
   add(sql: string): Either.Either<ReadonlyArray<string>, SqlError.SqlError> {
-    const out: Array<Merged> = []
+    const { out } = this
     const failure = addTo(this.inner, sql, out)
     if (failure !== undefined) return Either.left(failure)
-    return out.length === 0 ? none : Either.right(out.map(textOf))
+    return out.length === 0 ? none : Either.right(out.splice(0).map(textOf))
   }
 
   flushAll(): ReadonlyArray<string> {
@@ -180,7 +182,7 @@ const textOf = (merged: Merged): string => merged.text
 const textsOf = (out: ReadonlyArray<Merged>): Chunk.Chunk<string> => Chunk.unsafeFromArray(out.map(textOf))
 
 const addTo = (inner: Merger, sql: string, out: Array<Merged>): SqlError.SqlError | undefined => {
-  if (sql.trim() === "") return empty
+  if (isBlank(sql)) return empty
   const openAt = inner.add(sql, out)
   return openAt < 0 ? undefined : SqlError.make(new Reason.SqlSyntaxError({
     message: `a quote or a comment that begins at character ${openAt + 1} has no end`,
@@ -188,6 +190,9 @@ const addTo = (inner: Merger, sql: string, out: Array<Merged>): SqlError.SqlErro
     position: openAt + 1
   }))
 }
+
+// The first character decides, mostly.
+const isBlank = (sql: string): boolean => !(sql.charCodeAt(0) > 32) && sql.trim() === ""
 
 const empty = SqlError.make(new Reason.ConfigError({ message: "statement is empty", field: "statement" }))
 

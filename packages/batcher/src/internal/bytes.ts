@@ -6,10 +6,10 @@
  * @internal
  */
 
-/** The bytes of a text in UTF-8. Half of a surrogate pair counts 3, as its replacement would. */
-export const utf8 = (text: string): number => {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i++) {
+/** The bytes of a text, or of a part of it, in UTF-8. Half of a surrogate pair counts 3, as its replacement would. */
+export const utf8 = (text: string, from = 0, to = text.length): number => {
+  let bytes = to - from
+  for (let i = from; i < to; i++) {
     const unit = text.charCodeAt(i)
     if (unit < 0x80) continue
     if (unit < 0x800) bytes++

@@ -32,9 +32,8 @@ export class Merger {
   /** What was added first, as it was; and what was added last. */
   private first = ""
   private last = ""
-  /** The text so far, without what follows its rows; and as it was before the last one. */
-  private text = ""
-  private before = ""
+  /** The first without what follows its rows, then the rows of each: joined once, as a rope of them is slow to read. */
+  private readonly parts: Array<string> = []
   private suffix = ""
   private key = ""
   private width = 0
@@ -63,11 +62,9 @@ export class Merger {
       return -1
     }
     if (this.statements > 0 && insert.key === this.key && insert.width === this.width && insert.suffix === this.suffix) {
-      const rows = sql.slice(insert.rowsStart, insert.rowsEnd)
-      const bytes = utf8(rows) + 1
+      const bytes = utf8(sql, insert.rowsStart, insert.rowsEnd) + 1
       if (this.bytes + bytes <= this.limits.maxBytes && this.rows + insert.rows <= this.limits.maxRows) {
-        this.before = this.text
-        this.text += `,${rows}`
+        this.parts.push(sql.slice(insert.rowsStart, insert.rowsEnd))
         this.bytes += bytes
         this.rows += insert.rows
         this.statements++
@@ -78,11 +75,11 @@ export class Merger {
     } else this.flush(out, this.endsAlone)
     this.first = sql
     this.last = sql
-    this.text = sql.slice(insert.start, insert.rowsEnd)
+    this.parts.push(sql.slice(insert.start, insert.rowsEnd))
     this.key = insert.key
     this.width = insert.width
     this.suffix = insert.suffix
-    this.bytes = utf8(this.text) + (this.suffix === "" ? 0 : utf8(this.suffix) + 1)
+    this.bytes = utf8(sql, insert.start, insert.rowsEnd) + (this.suffix === "" ? 0 : utf8(this.suffix) + 1)
     this.rows = insert.rows
     this.statements = 1
     return -1
@@ -94,16 +91,17 @@ export class Merger {
     if (statements === 0) return
     this.statements = 0
     if (statements === 1) out.push({ text: this.first, statements: 1 })
-    else if (!isLastAlone) out.push({ text: this.whole(this.text), statements })
+    else if (!isLastAlone) out.push({ text: this.whole(), statements })
     else {
-      out.push({ text: statements === 2 ? this.first : this.whole(this.before), statements: statements - 1 })
+      this.parts.pop()
+      out.push({ text: statements === 2 ? this.first : this.whole(), statements: statements - 1 })
       out.push({ text: this.last, statements: 1 })
     }
-    this.text = ""
-    this.before = ""
+    this.parts.length = 0
   }
 
-  private whole(text: string): string {
+  private whole(): string {
+    const text = this.parts.join(",")
     return this.suffix === "" ? text : `${text} ${this.suffix}`
   }
 }

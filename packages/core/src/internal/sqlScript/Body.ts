@@ -49,7 +49,9 @@ export class Body {
   }
 
   reset(): void {
+    const isUntouched = this.phase === "none" || this.phase === "first"
     this.phase = "first"
+    if (isUntouched) return
     this.open.length = 0
     this.previous = ""
     this.before = ""
@@ -63,7 +65,7 @@ export class Body {
   feed(word: string): void {
     if (this.phase === "first") {
       // What a server runs of a comment begins with a symbol.
-      if (word !== "" && !/^\w/.test(word)) return
+      if (word.charCodeAt(0) < 65) return
       this.phase = this.kind === "none" || !(word === "CREATE" || (word === "ALTER" && this.kind === "routine")) ? "none" : "noun"
     } else if (this.phase === "noun") {
       if (this.kind !== "none" && nouns[this.kind].has(word)) this.phase = "body"

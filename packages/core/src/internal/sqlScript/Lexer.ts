@@ -131,10 +131,13 @@ export class Lexer implements SqlScript.Lexer {
   private run(kind: SqlScript.Kind, shape: "word" | "number" | "digits", sql: string, from: number): true {
     const { length } = sql
     let i = from
-    for (; i < length; i++) {
-      const c = sql.charCodeAt(i)
-      const isPart = shape === "digits" ? classOf(c) === (digit | wordPart) : (classOf(c) & wordPart) !== 0 || (shape === "number" && c === 46)
-      if (!isPart) break
+    if (shape === "digits") while (i < length && classOf(sql.charCodeAt(i)) === (digit | wordPart)) i++
+    else if (shape === "word") while (i < length && (classOf(sql.charCodeAt(i)) & wordPart) !== 0) i++
+    else {
+      for (let c = 0; i < length; i++) {
+        c = sql.charCodeAt(i)
+        if ((classOf(c) & wordPart) === 0 && c !== 46) break
+      }
     }
     this.kind = kind
     this.shape = shape

@@ -67,11 +67,14 @@ export class Splitter {
     }
     const finish = (end: number) => {
       if (this.hasBegun) {
-        this.parts.push(text.slice(from, end))
+        let whole = text.slice(from, end)
+        if (this.parts.length > 0) {
+          whole = this.parts.join("") + whole
+          this.parts.length = 0
+        }
         this.pieces++
-        out.push({ text: this.parts.join("").trimEnd(), line: this.startLine })
+        out.push({ text: whole.trimEnd(), line: this.startLine })
       }
-      this.parts.length = 0
       this.length = 0
       this.hasBegun = false
       body.reset()
