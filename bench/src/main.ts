@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parse, usage } from "./Arguments.js"
+import { batcher } from "./batcher/suite.js"
 import * as Machine from "./Machine.js"
 import { mysql } from "./mysql/suite.js"
 import { pool } from "./pool/suite.js"
@@ -17,7 +18,7 @@ import { sqlite } from "./sqlite/suite.js"
 import type { Report, Suite } from "./Suite.js"
 import { print } from "./Table.js"
 
-const suites: ReadonlyArray<Suite> = [pool, sqlite, mysql, postgres]
+const suites: ReadonlyArray<Suite> = [pool, batcher, sqlite, mysql, postgres]
 
 const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const parsed = parse(argv, suites)
