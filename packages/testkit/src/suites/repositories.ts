@@ -4,11 +4,13 @@
 import * as Model from "@effect/sql/Model"
 import { assert } from "@effect/vitest"
 import * as Column from "@sluice/core/Column"
-import type * as Database from "@sluice/core/Database"
+import * as Database from "@sluice/core/Database"
+import * as ErrorHook from "@sluice/core/ErrorHook"
 import * as Repository from "@sluice/core/Repository"
 import * as Table from "@sluice/core/Table"
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -220,6 +222,42 @@ export const repositories: ReadonlyArray<Case> = [
       assert.strictEqual(yield* total(db, "people"), 4)
       assert.strictEqual((yield* misuse(Effect.scoped(Repository.makeDataLoaders(db, Person, { ...at, window: -1 })), "ConfigError")).field, "window")
       assert.strictEqual((yield* misuse(Effect.scoped(Repository.makeDataLoaders(db, Person, { ...at, window: 1, maxBatchSize: 0 })), "ConfigError")).field, "maxBatchSize")
+    })
+  },
+  {
+    law: "V10",
+    title: "with replicas, who has written through a data loader reads from the primary, and shares no batch with who has not",
+    run: (bench) => Effect.gen(function*() {
+      const primary = yield* opened(bench)
+      const replica = yield* opened(bench)
+      yield* Repository.make(replica, Person, at).insertVoid(person("of the replica"))
+      const db = yield* Database.withReplicas({ primary, replicas: [replica] })
+      const loaders = yield* Repository.makeDataLoaders(db, Person, { ...at, window: 20 })
+      const written = yield* Deferred.make<void>()
+      const writer = loaders.insert(person("of the primary")).pipe(
+        Effect.zipLeft(Deferred.succeed(written, undefined)),
+        Effect.flatMap(({ id }) => loaders.findById(id))
+      )
+      const reader = Effect.zipRight(Deferred.await(written), loaders.findById(1))
+      const found = yield* Effect.all([Effect.fork(writer), Effect.fork(reader)]).pipe(Effect.flatMap(Effect.forEach((fiber) => fiber.await)))
+      assert.deepStrictEqual(found.map((exit) => Exit.map(exit, Option.map(nameOf))), [Exit.succeed(Option.some("of the primary")), Exit.succeed(Option.some("of the replica"))])
+    })
+  },
+  {
+    law: "V9",
+    title: "an error hook sees what a repository and its Schema refuse, each once",
+    run: (bench) => Effect.gen(function*() {
+      const seen: Array<string> = []
+      const hook = ErrorHook.layer(({ error }) => Effect.sync(() => seen.push(error.reason._tag)))
+      const db = yield* Effect.provide(opened(bench), hook)
+      const repo = Repository.make(db, Person, at)
+      const ada = yield* repo.insert(person("Ada"))
+      yield* Effect.ignore(repo.insert({ ...person("Bob"), age: 200 } as typeof Person.insert.Type))
+      yield* Effect.ignore(repo.insert(person("Ada")))
+      yield* Effect.ignore(repo.update(Person.update.make({ ...ada, id: 99, updatedAt: undefined })))
+      yield* db`UPDATE people SET age = ${999}`
+      yield* Effect.ignore(repo.findById(ada.id))
+      assert.deepStrictEqual(seen, ["DataError", "UniqueViolation", "ResultError", "DecodeError"])
     })
   },
   {
