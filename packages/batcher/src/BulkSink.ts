@@ -7,16 +7,16 @@
  * @since 0.1.0
  */
 import { Database, type DatabaseId } from "@sluice/core/Database"
-import { type Checked, refuse } from "@sluice/core/Options"
-import * as Reason from "@sluice/core/Reason"
-import * as SqlError from "@sluice/core/SqlError"
+import { refuse } from "@sluice/core/Options"
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Table from "@sluice/core/Table"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Mailbox from "effect/Mailbox"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { BatchError } from "./BatchError.js"
-import * as Loading from "./internal/loading.js"
-import { limit, oneOf } from "./internal/options.js"
+import { sink as sinkInto } from "./internal/sink.js"
 
 /**
  * A row: its values in the order of the columns, or a record (any object) with exactly the columns as its keys.
@@ -51,11 +51,49 @@ export type Row = ReadonlyArray<unknown> | object
  * @category configuration
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Settings {
   /** The table's name; a dot separates schema and table. ConfigError where it is empty. */
   readonly table: string
   /** The columns that are filled. ConfigError where there is none, or one twice. */
   readonly columns: ReadonlyArray<string>
+}
+
+/**
+ * Where rows of a described table go, and how.
+ *
+ * @example
+ * ```ts
+ * import type { BulkSink } from "@sluice/batcher"
+ * import { Column, Table } from "@sluice/core"
+ *
+ * const users = Table.make("users", { id: Column.integer().primaryKey(), name: Column.text() })
+ * const options: BulkSink.TableOptions<typeof users> = { table: users, transaction: "all" }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface TableOptions<T extends Table.Any> extends Settings {
+  /** The table, as it was described or reflected. */
+  readonly table: T
+  /** The columns that are filled, by their names in rows; what a row lacks of them is NULL. Default: all. */
+  readonly columns?: ReadonlyArray<keyof Table.Row<T> & string> | undefined
+}
+
+/**
+ * What every load may be told.
+ *
+ * @example
+ * ```ts
+ * import type { BulkSink } from "@sluice/batcher"
+ *
+ * const settings: BulkSink.Settings = { onConflict: "ignore", chunkSize: 5_000 }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Settings {
   /**
    * A row whose key is there already: `error` (default) fails its chunk, `ignore` leaves it out and counts it as rejected,
    * `replace` puts it in the old one's place. Where the connection has no bulk path, all but `error` is UnsupportedError.
@@ -119,19 +157,10 @@ export interface Report {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Sink.Sink<Report, Row, never, BatchError | SqlError.SqlError, DatabaseId> =>
-  Sink.unwrapScoped(Effect.gen(function*() {
-    const db = yield* Database
-    const settings = yield* settingsOf(options)
-    const has = db.dialect.capabilities.transactions
-    if (!has && settings.transaction === "all") {
-      return yield* SqlError.fail(
-        new Reason.UnsupportedError({ message: `${db.dialect.name} has no transactions: transaction must be "chunk"`, capability: "transactions" })
-      )
-    }
-    const loading = yield* Loading.open(db, has ? settings : { ...settings, transaction: "none" })
-    return Sink.mapEffect(Sink.forEachChunk(loading.push), () => loading.finish)
-  }))
+export const make: {
+  (options: Options): Sink.Sink<Report, Row, never, BatchError | SqlError.SqlError, DatabaseId>
+  <T extends Table.Any>(options: TableOptions<T>): Sink.Sink<Report, Table.NewRow<T>, never, BatchError | SqlError.SqlError, DatabaseId>
+} = (options: Options | TableOptions<Table.Any>) => sink(options)
 
 /**
  * Loads a stream of rows into a table: `make`, run.
@@ -154,26 +183,79 @@ export const make = (options: Options): Sink.Sink<Report, Row, never, BatchError
  * @category constructors
  * @since 0.1.0
  */
-export const load = <A extends Row, E, R>(
-  rows: Stream.Stream<A, E, R>,
-  options: Options
-): Effect.Effect<Report, E | BatchError | SqlError.SqlError, R | DatabaseId> => Stream.run(rows, make(options))
+export const load: {
+  <A extends Row, E, R>(rows: Stream.Stream<A, E, R>, options: Options): Effect.Effect<Report, E | BatchError | SqlError.SqlError, R | DatabaseId>
+  <T extends Table.Any, E, R>(
+    rows: Stream.Stream<Table.NewRow<T>, E, R>,
+    options: TableOptions<T>
+  ): Effect.Effect<Report, E | BatchError | SqlError.SqlError, R | DatabaseId>
+} = <E, R>(rows: Stream.Stream<object, E, R>, options: Options | TableOptions<Table.Any>) => Stream.run(rows, sink(options))
 
-const settingsOf = (options: Options): Checked<Loading.Settings> =>
+/**
+ * How far a load is.
+ *
+ * @example
+ * ```ts
+ * import type { BulkSink } from "@sluice/batcher"
+ *
+ * const line = ({ report, rows }: BulkSink.Progress) => report === undefined ? `${rows} rows` : `done in ${report.milliseconds} ms`
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Progress {
+  /** Rows written so far; with `transaction: "all"` they are not committed yet. */
+  readonly rows: number
+  /** What the load did, in the last element only. */
+  readonly report: Report | undefined
+}
+
+/**
+ * Loads a stream of rows as `load` does, and tells how far it is: after each chunk, and with the report at the end.
+ *
+ * The load runs while the stream is read, and is stopped with it. A reader that is slow holds nothing up: it hears the latest.
+ *
+ * @example
+ * ```ts
+ * import { BulkSink } from "@sluice/batcher"
+ * import { Console, Stream } from "effect"
+ *
+ * const rows = Stream.range(1, 1_000_000).pipe(Stream.map((id) => [id, `name ${id}`]))
+ * const shown = BulkSink.progress(rows, { table: "users", columns: ["id", "name"] }).pipe(
+ *   Stream.runForEach(({ rows }) => Console.log(`${rows} rows`))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const progress: {
+  <A extends Row, E, R>(rows: Stream.Stream<A, E, R>, options: Options): Stream.Stream<Progress, E | BatchError | SqlError.SqlError, R | DatabaseId>
+  <T extends Table.Any, E, R>(
+    rows: Stream.Stream<Table.NewRow<T>, E, R>,
+    options: TableOptions<T>
+  ): Stream.Stream<Progress, E | BatchError | SqlError.SqlError, R | DatabaseId>
+} = <E, R>(rows: Stream.Stream<object, E, R>, options: Options | TableOptions<Table.Any>) =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const told = yield* Mailbox.make<Progress, E | BatchError | SqlError.SqlError>({ capacity: 1, strategy: "sliding" })
+    const onProgress = (rows: number) => Effect.zipRight(told.offer({ rows, report: undefined }), options.onProgress?.(rows) ?? Effect.void)
+    const all = Effect.flatMap(Stream.run(rows, sink({ ...options, onProgress })), (report) => told.offer({ rows: report.rows, report }))
+    yield* Effect.forkScoped(Mailbox.into(all, told))
+    return Mailbox.toStream(told)
+  }))
+
+const sink = (options: Options | TableOptions<Table.Any>): Sink.Sink<Report, object, never, BatchError | SqlError.SqlError, DatabaseId> =>
+  Sink.unwrap(Effect.gen(function*() {
+    const db = yield* Database
+    return sinkInto(db, options, isNamed(options) ? yield* namedOf(options) : yield* Table.encoder(db, options.table, options.columns))
+  }))
+
+const isNamed = (options: Options | TableOptions<Table.Any>): options is Options => typeof options.table === "string"
+
+const namedOf = ({ columns, table }: Options) =>
   Either.gen(function*() {
-    const { columns, table } = options
-    if (typeof table !== "string" || table.trim().length === 0) yield* refuse("table", "must be a table's name")
+    if (table.trim().length === 0) yield* refuse("table", "must be a table's name")
     if (columns.length === 0) yield* refuse("columns", "must name at least one column")
-    const index = columns.findIndex((column, i) => column.length === 0 || columns.indexOf(column) !== i)
-    if (index >= 0) yield* refuse(`columns[${index}]`, columns[index] === "" ? "is empty" : `is there already: ${columns[index]}`)
-    return {
-      target: {
-        table,
-        columns: [...columns],
-        onConflict: yield* oneOf("onConflict", options.onConflict, ["error", "ignore", "replace"], "error")
-      },
-      transaction: yield* oneOf("transaction", options.transaction, ["chunk", "all"], "chunk"),
-      chunkSize: yield* limit("chunkSize", options.chunkSize, 10_000),
-      onProgress: options.onProgress
-    }
+    return { table, columns: [...columns], encode: undefined }
   })

@@ -1,6 +1,7 @@
 export * as BatchError from "./BatchError.js"
 export * as BatchPolicy from "./BatchPolicy.js"
 export * as Batcher from "./Batcher.js"
+export * as BulkCopy from "./BulkCopy.js"
 export * as BulkSink from "./BulkSink.js"
 export * as Csv from "./Csv.js"
 export * as FormatError from "./FormatError.js"

@@ -88,6 +88,7 @@ export type Key<T> = T extends Definition<infer _N, infer C> ? KeyOf<C> : never
 export {
   create, createAll, createStatements, describe, drop, dropAll, exists, names, reflect, type Description, type Reflected
 } from "./internal/table/verbs.js"
+export { adopter, encoder, type Encoder } from "./internal/table/values.js"
 
 /**
  * What every table has: its columns, and its verbs. A column whose name is none of these stands beside them: `users.name`; one

@@ -29,6 +29,8 @@ import { type Way, way, type Write } from "./writing.js"
 
 export interface Settings {
   readonly target: Bulk.Target
+  /** A row's values; without it, rows are records or lists of exactly the columns. */
+  readonly encode: ((row: object, index: number) => Values | SqlError.SqlError) | undefined
   readonly chunkSize: number
   /** `none` where the dialect has no transactions. */
   readonly transaction: "chunk" | "all" | "none"
@@ -157,9 +159,9 @@ export class Loading {
     return Effect.suspend(() => {
       // The writing may have failed long before the next chunk is full.
       if (this.fiber.unsafePoll() !== null) return this.ended
-      const { chunkSize, target } = this.settings
+      const { chunkSize, encode, target } = this.settings
       for (let i = from; i < rows.length; i++) {
-        const values = valuesOf(rows[i], target.columns, this.taken)
+        const values = encode === undefined ? valuesOf(rows[i], target.columns, this.taken) : encode(rows[i]!, this.taken)
         if (values instanceof SqlError.SqlError) return this.refuse(values)
         this.gathered.push(values)
         this.taken++
