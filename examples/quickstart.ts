@@ -4,6 +4,7 @@
  *
  * `npm run quickstart`, or `npm run quickstart -- --rows 100000`.
  */
+import { NodeFileSystem } from "@effect/platform-node"
 import { BulkSink } from "@sluice/batcher"
 import { Database, SqlError } from "@sluice/core"
 import { Sqlite } from "@sluice/sqlite"
@@ -11,7 +12,7 @@ import { Cause, Console, Data, Effect, Exit, Layer, Option, Stream } from "effec
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Flight, read, Tally } from "./quickstart/Flights.js"
+import * as Flights from "./quickstart/Flights.js"
 import * as Progress from "./quickstart/Progress.js"
 
 class Problem extends Data.TaggedError("Problem")<{ readonly message: string }> {}
@@ -30,15 +31,15 @@ const columns = ["departure", "delay", "distance", "origin", "destination"] as c
 const load = (limit: number) =>
   Effect.gen(function*() {
     const db = yield* Database.Database
-    const { flights, total } = yield* read(limit)
+    const total = yield* Flights.count(limit)
     yield* db`CREATE TABLE flights (
       departure INTEGER NOT NULL, delay INTEGER NOT NULL, distance INTEGER NOT NULL,
       origin TEXT NOT NULL, destination TEXT NOT NULL
     )`
-    const tally = new Tally()
+    const tally = new Flights.Tally()
     const progress = Progress.make("loading", total)
     yield* BulkSink.load(
-      Stream.mapChunks(flights, (chunk) => {
+      Stream.mapChunks(Flights.read(total), (chunk) => {
         for (const flight of chunk) tally.add(flight)
         return chunk
       }),
@@ -47,12 +48,12 @@ const load = (limit: number) =>
     return tally
   })
 
-const readBack = (expected: Tally) =>
+const readBack = (expected: Flights.Tally) =>
   Effect.gen(function*() {
     const db = yield* Database.Database
-    const tally = new Tally()
+    const tally = new Flights.Tally()
     const progress = Progress.make("reading", expected.rows)
-    yield* db<Flight>`SELECT departure, delay, distance, origin, destination FROM flights`.stream.pipe(
+    yield* db<Flights.Flight>`SELECT departure, delay, distance, origin, destination FROM flights`.stream.pipe(
       Stream.runForEachChunk((chunk) => {
         for (const flight of chunk) tally.add(flight)
         return progress(tally.rows)
@@ -118,7 +119,7 @@ const main = Effect.gen(function*() {
     yield* readBack(tally)
     yield* worstRoutes(tally.rows)
     yield* typedError
-  }).pipe(Effect.provide(Layer.fresh(Sqlite.layer({ filename: join(folder, "flights.db") }))))
+  }).pipe(Effect.provide([Layer.fresh(Sqlite.layer({ filename: join(folder, "flights.db") })), NodeFileSystem.layer]))
 })
 
 const words = (cause: Cause.Cause<{ readonly message: string }>): string =>

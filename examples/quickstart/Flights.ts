@@ -3,9 +3,9 @@
  *
  * It knows no database. Called by `quickstart`.
  */
-import { Chunk, Data, Effect, Option, Stream } from "effect"
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from "hyparquet"
-import { compressors } from "hyparquet-compressors"
+import { type FormatError, Parquet } from "@sluice/batcher"
+import type { FileSystem } from "@effect/platform"
+import { Effect, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 
 /** A flight: when it left (milliseconds since 1970), minutes of delay, miles, from where, to where. */
@@ -17,38 +17,18 @@ export interface Flight {
   readonly destination: string
 }
 
-export class ParquetError extends Data.TaggedError("ParquetError")<{ readonly message: string }> {}
-
 // The package exports its code only; its data lie beside that.
 const path = fileURLToPath(new URL("../data/flights-3m.parquet", import.meta.resolve("vega-datasets")))
 
-const attempt = <A>(work: () => Promise<A>): Effect.Effect<A, ParquetError> =>
-  Effect.tryPromise({ try: work, catch: (cause) => new ParquetError({ message: `${path}: ${String(cause)}` }) })
+/** How many flights there are, if no more than `limit` are wanted. */
+export const count = (limit: number): Effect.Effect<number, FormatError.FormatError, FileSystem.FileSystem> =>
+  Effect.map(Parquet.describe(path), ({ rows }) => Math.min(limit, rows))
 
-/** How many flights the file holds, and a stream of the first `limit` of them, a row group at a time. */
-export const read = (limit: number): Effect.Effect<{ readonly total: number; readonly flights: Stream.Stream<Flight, ParquetError> }, ParquetError> =>
-  Effect.gen(function*() {
-    const file = yield* attempt(() => asyncBufferFromFile(path))
-    const metadata = yield* attempt(() => parquetMetadataAsync(file))
-    const total = Math.min(limit, Number(metadata.num_rows))
-    const ends = metadata.row_groups.map((group, index) =>
-      metadata.row_groups.slice(0, index).reduce((sum, before) => sum + Number(before.num_rows), 0) + Number(group.num_rows))
-    const flights = Stream.paginateChunkEffect(0, (rowStart) => {
-      const rowEnd = Math.min(total, ends.find((end) => end > rowStart) ?? total)
-      return Effect.map(
-        attempt(() =>
-          new Promise<Chunk.Chunk<Flight>>((resolve, reject) => {
-            const done = (rows: ReadonlyArray<ReadonlyArray<unknown>>) => resolve(Chunk.unsafeFromArray(rows.map(flight)))
-            parquetRead({ file, metadata, compressors, rowStart, rowEnd, onComplete: done }).catch(reject)
-          })
-        ),
-        (rows) => [rows, rowEnd < total ? Option.some(rowEnd) : Option.none<number>()] as const
-      )
-    })
-    return { total, flights }
-  })
+/** The first `count` flights. */
+export const read = (count: number): Stream.Stream<Flight, FormatError.FormatError, FileSystem.FileSystem> =>
+  Stream.map(Stream.take(Parquet.read(path), count), flight)
 
-const flight = ([date, delay, distance, origin, destination]: ReadonlyArray<unknown>): Flight => ({
+const flight = ({ date, delay, destination, distance, origin }: Parquet.Row): Flight => ({
   departure: Number(date),
   delay: Number(delay),
   distance: Number(distance),

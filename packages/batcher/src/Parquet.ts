@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { FormatError } from "./FormatError.js"
@@ -97,9 +98,47 @@ export interface WriteOptions {
 }
 
 /**
+ * What a file says of itself.
+ *
+ * @example
+ * ```ts
+ * import type { Parquet } from "@sluice/batcher"
+ *
+ * const perGroup = ({ rowGroups, rows }: Parquet.Description) => rows / rowGroups
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Description {
+  /** How many rows it has. */
+  readonly rows: number
+  /** In how many parts they are: one is what memory holds. */
+  readonly rowGroups: number
+  /** The names of its columns. */
+  readonly columns: ReadonlyArray<string>
+}
+
+/**
+ * How many rows a Parquet file has, and of which columns: the end of the file is read, and no row.
+ *
+ * @example
+ * ```ts
+ * import { Parquet } from "@sluice/batcher"
+ * import { Effect } from "effect"
+ *
+ * const total = Effect.map(Parquet.describe("flights.parquet"), ({ rows }) => rows)
+ * ```
+ *
+ * @category sources
+ * @since 0.1.0
+ */
+export const describe = (path: string): Effect.Effect<Description, FormatError, FileSystem.FileSystem> => Reading.describe(path)
+
+/**
  * The rows of a Parquet file. Memory holds one of its row groups.
  *
- * Compressed by Snappy, gzip or Brotli, or not at all; another compression, and a file that is none, is a FormatError.
+ * Compressed by Snappy, gzip, Brotli, Zstandard or LZ4, or not at all; a file that is none is a FormatError.
  *
  * @example
  * ```ts

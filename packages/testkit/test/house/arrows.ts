@@ -26,7 +26,7 @@ export const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   snowflake: dialect(),
   bigquery: dialect(),
   // The formats of its files are parsed by libraries.
-  batcher: [...effect, "@sluice/core", "csv-parse", "lossless-json", "hyparquet", "hyparquet-writer"],
+  batcher: [...effect, "@sluice/core", "csv-parse", "lossless-json", "hyparquet", "hyparquet-compressors", "hyparquet-writer"],
   testkit: [...effect, "@sluice/core", "@sluice/batcher", "vitest", "@effect/vitest"],
   cli: [...effect, "@sluice/core", "@sluice/batcher"]
 }

@@ -11,21 +11,29 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, type ParquetParsers, parquetRead, type SchemaElement } from "hyparquet"
-import { brotliDecompressSync, gunzipSync } from "node:zlib"
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, type ParquetParsers, parquetRead, parquetSchema, type SchemaElement } from "hyparquet"
+import { compressors } from "hyparquet-compressors"
 import { FormatError } from "../../FormatError.js"
-import type { Row } from "../../Parquet.js"
+import type { Description, Row } from "../../Parquet.js"
 import * as Files from "../format/files.js"
 import * as Decimal from "../format/decimal.js"
 
 type Instants = "date" | "string"
+
+/** What the end of a file says of it. */
+export const describe = (path: string): Effect.Effect<Description, FormatError, FileSystem.FileSystem> =>
+  Effect.map(Effect.flatMap(opened(path), (file) => tried(path, () => parquetMetadataAsync(file))), (metadata) => ({
+    rows: Number(metadata.num_rows),
+    rowGroups: metadata.row_groups.length,
+    columns: parquetSchema(metadata).children.map(({ element }) => element.name)
+  }))
 
 /** The rows of a file. */
 export const read = (path: string, columns: ReadonlyArray<string> | undefined, instants: Instants): Stream.Stream<Row, FormatError, FileSystem.FileSystem> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const file = yield* opened(path)
     const metadata = yield* tried(path, () => parquetMetadataAsync(file))
-    const top = metadata.schema.filter((_, i) => i > 0)
+    const top = parquetSchema(metadata).children.map(({ element }) => element)
     const missing = columns?.find((name) => !top.some((element) => element.name === name))
     if (missing !== undefined) return yield* Effect.fail(new FormatError({ format: "parquet", path, message: `${path} has no column ${missing}` }))
     const decimals = new Map(top.filter(isDecimal).map((element) => [element.name, element.scale ?? 0]))
@@ -74,11 +82,6 @@ const opened = (path: string) =>
     const buffer: AsyncBuffer = { byteLength: Number(size), slice: (start, end) => Runtime.runPromise(runtime)(slice(start, end)) }
     return buffer
   })
-
-const compressors = {
-  GZIP: (input: Uint8Array): Uint8Array => gunzipSync(input),
-  BROTLI: (input: Uint8Array): Uint8Array => brotliDecompressSync(input)
-}
 
 const isDecimal = ({ converted_type, logical_type }: SchemaElement): boolean => converted_type === "DECIMAL" || logical_type?.type === "DECIMAL"
 
