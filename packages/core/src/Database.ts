@@ -19,6 +19,7 @@ import type * as Stream from "effect/Stream"
 import type { BeginOptions, Column, Connection, Result } from "./Connection.js"
 import type { Dialect } from "./Dialect.js"
 import type * as Doctor from "./Doctor.js"
+import type { Examination } from "./Examination.js"
 import type { Pools } from "./internal/client.js"
 import * as Internal from "./internal/database.js"
 import { onPrimary as primaryOnly } from "./internal/replicas.js"
@@ -143,7 +144,7 @@ export interface Database extends Constructor {
   readonly withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError.SqlError, R>
   /** A round trip to the server on a borrowed connection. */
   readonly ping: Effect.Effect<void, SqlError.SqlError>
-  /** Examines the way to the server, step by step. */
+  /** Examines the way to the server, step by step, and the pool. It never fails: what does is a step of the report. */
   readonly doctor: Effect.Effect<Doctor.Report>
 }
 
@@ -241,6 +242,8 @@ export interface Options extends Config {
   readonly attributes: Readonly<Record<string, unknown>>
   /** The form in which the stock driver answers `.raw`: what Kysely's and Drizzle's adapters read. */
   readonly raw: (result: Result) => unknown
+  /** What `db.doctor` examines beside the pool. Default: a round trip. */
+  readonly examination?: Examination | undefined
   /** How `withTransaction`, which takes no options itself, begins an outermost transaction. Default: as `transaction`. */
   readonly withTransaction?: BeginOptions | undefined
 }

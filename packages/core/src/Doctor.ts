@@ -1,14 +1,36 @@
 /**
- * Doctor: what a database's connection looks like from here, as timed steps.
+ * Doctor: what stands between an app and its database, as timed steps, each with a hint where it is not well.
  *
- * It changes nothing and shows no secret. Reached by `db.doctor`.
+ * It changes nothing, shows no secret and never hangs. The order, the times, the verdicts and the hints are the same for all
+ * dialects; what each lets be examined is an `Examination`. Reached by `db.doctor`, and before there is a database by the
+ * dialect's own `doctor(config)`.
  *
  * @since 0.1.0
  */
+import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Pool } from "./Pool.js"
-import type * as Pools from "./Pool.js"
-import type { SqlError } from "./SqlError.js"
+import type { Examination } from "./Examination.js"
+import { current, ofConfig } from "./internal/doctor/examine.js"
+import * as Rendering from "./internal/doctor/render.js"
+import type * as Pool from "./Pool.js"
+import type * as Reason from "./Reason.js"
+import type * as SqlError from "./SqlError.js"
+
+/**
+ * How a step went: `slow` is beyond its threshold, `skipped` did not apply or could not be tried.
+ *
+ * @example
+ * ```ts
+ * import type { Doctor } from "@sluice/core"
+ *
+ * const isWell = (status: Doctor.Status) => status === "ok" || status === "skipped"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Status = "ok" | "slow" | "failed" | "skipped"
 
 /**
  * One step of an examination.
@@ -17,32 +39,42 @@ import type { SqlError } from "./SqlError.js"
  * ```ts
  * import type { Doctor } from "@sluice/core"
  *
- * const isWell = (step: Doctor.Step) => step.status === "ok"
+ * const line = (step: Doctor.Step) => `${step.name}: ${step.status} ${step.hint ?? ""}`
  * ```
  *
  * @category models
  * @since 0.1.0
  */
 export interface Step {
-  /** What was tried. */
-  readonly name: "acquire" | "round trip"
-  /** `slow` is above 500 ms. */
-  readonly status: "ok" | "slow" | "failed"
-  /** How long it took. */
+  /** What was tried: `config`, `DNS`, `TCP`, `TLS`, `login`, `version`, `permissions`, `round trip`, `pool`, or what a dialect has beside them. */
+  readonly name: string
+  /** The server that it was tried on; `undefined` where it is about no single one. */
+  readonly endpoint: string | undefined
+  /** How it went. */
+  readonly status: Status
+  /** How long it took; 0 where it was skipped. */
   readonly milliseconds: number
-  /** What failed, in words; `undefined` where nothing did. */
+  /** What was found, what failed, or why it was skipped. */
+  readonly detail: string | undefined
+  /** What to do about it, or to know of it. */
   readonly hint: string | undefined
+  /** Of a failure, its reason. */
+  readonly reason: Reason.Tag | undefined
 }
 
 /**
- * An examination: its steps in order, and the pool's counters afterwards. After a failed step there is none.
+ * An examination: its steps in order. It is plain data, without errors in it, and without secrets.
  *
  * @example
  * ```ts
  * import { Database } from "@sluice/core"
  * import { Effect } from "effect"
  *
- * const report = Effect.flatMap(Database.Database, (db) => db.doctor)
+ * const isWell = Effect.gen(function*() {
+ *   const db = yield* Database.Database
+ *   const report = yield* db.doctor
+ *   return report.status !== "failed"
+ * })
  * ```
  *
  * @category models
@@ -51,43 +83,98 @@ export interface Step {
 export interface Report {
   /** The name of the dialect. */
   readonly dialect: string
-  /** Where the connection leads; `undefined` where none was had. */
-  readonly endpoint: string | undefined
+  /** The worst of the steps. */
+  readonly status: Exclude<Status, "skipped">
   /** In the order in which they were tried. */
   readonly steps: ReadonlyArray<Step>
-  /** The counts afterwards. */
-  readonly pool: Pools.Stats
+  /** The pool's counts afterwards; `undefined` where there is no pool yet. */
+  readonly pool: Pool.Stats | undefined
 }
 
-/** A step that takes longer than this, in milliseconds, is called slow. */
-const slow = 500
+/**
+ * When a step is slow, and how long it may take.
+ *
+ * @example
+ * ```ts
+ * import type { Doctor } from "@sluice/core"
+ *
+ * const options: Doctor.Options = { slow: { "round trip": "20 millis" }, timeout: "2 seconds" }
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * Beyond this a step is slow, by its name. Default: DNS, round trip and pool 100 ms, TCP, version and permissions 200 ms, TLS 300 ms, all
+   * others 500 ms.
+   */
+  readonly slow?: Readonly<Record<string, Duration.DurationInput>> | undefined
+  /** Beyond this a step has failed, each for itself. Default 5 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
 
 /**
- * Examines a pool: borrows a connection and pings it.
+ * Examines what is not a database yet: for a dialect's own `doctor(config)`. What the examination fails with is the step `config`.
  *
- * @internal
+ * @example
+ * ```ts
+ * import { Doctor, Examination, SqlError } from "@sluice/core"
+ * import type { Effect } from "effect"
+ *
+ * const doctor = (examination: Effect.Effect<Examination.Examination, SqlError.SqlError>) => Doctor.run("mysql", examination)
+ * ```
+ *
+ * @category dialects
+ * @since 0.1.0
  */
-export const examine = (dialect: string, pool: Pool): Effect.Effect<Report> =>
-  Effect.gen(function*() {
-    const steps: Array<Step> = []
-    let endpoint: string | undefined
-    const timed = <A, R>(name: Step["name"], effect: Effect.Effect<A, SqlError, R>) =>
-      Effect.suspend(() => {
-        const start = performance.now()
-        return Effect.tapBoth(effect, {
-          onSuccess: () => Effect.sync(() => {
-            const milliseconds = performance.now() - start
-            steps.push({ name, status: milliseconds > slow ? "slow" : "ok", milliseconds, hint: undefined })
-          }),
-          onFailure: (error) => Effect.sync(() => {
-            steps.push({ name, status: "failed", milliseconds: performance.now() - start, hint: error.message })
-          })
-        })
-      })
-    const borrowed = Effect.flatMap(timed("acquire", pool.get), (connection) => {
-      endpoint = connection.endpoint
-      return timed("round trip", connection.ping)
-    })
-    yield* Effect.ignore(Effect.scoped(borrowed))
-    return { dialect, endpoint, steps, pool: yield* pool.stats }
-  })
+export const run = (dialect: string, examination: Effect.Effect<Examination, SqlError.SqlError>): Effect.Effect<Report> =>
+  ofConfig(dialect, examination)
+
+/**
+ * Examines with other thresholds: `db.doctor` as well as a dialect's `doctor(config)`. An option that cannot work is a failed step.
+ *
+ * @example
+ * ```ts
+ * import { Database, Doctor } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const strict = Effect.flatMap(Database.Database, (db) => db.doctor).pipe(Doctor.withOptions({ slow: { "round trip": 5 } }))
+ * ```
+ *
+ * @category operators
+ * @since 0.1.0
+ */
+export const withOptions = (options: Options) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.locally(self, current, options)
+
+/**
+ * A report to be read: aligned, in ASCII, whatever the server said.
+ *
+ * @example
+ * ```ts
+ * import { Database, Doctor } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const text = Effect.flatMap(Database.Database, (db) => Effect.map(db.doctor, Doctor.render))
+ * ```
+ *
+ * @category printing
+ * @since 0.1.0
+ */
+export const render = (report: Report): string => Rendering.render(report)
+
+/**
+ * Prints a report to the console.
+ *
+ * @example
+ * ```ts
+ * import { Database, Doctor } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(Database.Database, (db) => Effect.flatMap(db.doctor, Doctor.print))
+ * ```
+ *
+ * @category printing
+ * @since 0.1.0
+ */
+export const print = (report: Report): Effect.Effect<void> => Console.log(render(report))

@@ -10,6 +10,7 @@ import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
+import * as Doctor from "@sluice/core/Doctor"
 import * as Hosts from "@sluice/core/Hosts"
 import * as Reason from "@sluice/core/Reason"
 import type * as Session from "@sluice/core/Session"
@@ -26,6 +27,7 @@ import * as Internal from "./internal/connection.js"
 import { assignments, charsetOf } from "./internal/charset.js"
 import * as Control from "./internal/control.js"
 import { dialectAt, raw } from "./internal/dialect.js"
+import { examinationOf } from "./internal/doctor.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 import { refusedSetting } from "./internal/session.js"
 import { wireOf } from "./internal/wire.js"
@@ -78,6 +80,7 @@ export const make = (
       ...config,
       dialect,
       raw,
+      examination: examinationOf(checked, controls),
       withTransaction: { implicitCommit: config.implicitCommit },
       pools: { write, read: undefined, session: undefined },
       attributes: {
@@ -188,6 +191,26 @@ export const layerStockConfig = (
   config: EffectConfig.Config.Wrap<Stock.StockConfig>
 ): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError | ConfigError.ConfigError> =>
   Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layerStock))
+
+/**
+ * Examines what a config leads to, without a database: every server is connected to, step by step, and asked. It never fails,
+ * and never hangs: what is wrong is a step of the report, a config that cannot work as well. `db.doctor` is the same for
+ * a database that is there, and looks at its pool.
+ *
+ * @example
+ * ```ts
+ * import { Doctor } from "@sluice/core"
+ * import { Mysql } from "@sluice/mysql"
+ * import { Effect, Redacted } from "effect"
+ *
+ * const program = Effect.flatMap(Mysql.doctor({ url: Redacted.make("mysql://app:secret@localhost/orders") }), Doctor.print)
+ * ```
+ *
+ * @category diagnosis
+ * @since 0.1.0
+ */
+export const doctor = (config: Config): Effect.Effect<Doctor.Report> =>
+  Effect.scoped(Effect.flatMap(Control.make, (controls) => Doctor.run("mysql", Effect.map(settings(config), (checked) => examinationOf(checked, controls)))))
 
 /**
  * Changes the character set of a session, with a collation of it where one is given: utf8mb4, utf8mb3, utf8, latin1 or

@@ -9,6 +9,8 @@ import { describe } from "vitest"
 import { kinds } from "./own.js"
 import { isMissing } from "./server.js"
 
+const at = ({ host, port, user }: Secured.Endpoint): Mysql.Config => ({ host, port, username: user === "admin" ? "root" : user })
+
 describe.skipIf(isMissing)("TLS", () => {
   for (const { launch, name } of kinds) {
     Secured.secured(name, {
@@ -23,7 +25,8 @@ describe.skipIf(isMissing)("TLS", () => {
           )
           return server
         }),
-      layer: ({ host, port, user }, tls) => Mysql.layer({ host, port, tls, username: user === "admin" ? "root" : user, pool: { acquireTimeout: 5_000 } }),
+      layer: (endpoint, tls) => Mysql.layer({ ...at(endpoint), tls, pool: { acquireTimeout: 5_000 } }),
+      doctor: (endpoint, tls) => Mysql.doctor({ ...at(endpoint), tls }),
       encrypted: "SELECT VARIABLE_VALUE <> '' FROM "
         + `${name === "mysql" ? "performance_schema.session_status" : "information_schema.SESSION_STATUS"} WHERE VARIABLE_NAME = 'Ssl_cipher'`
     })

@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
+import { examinationOf } from "./internal/doctor.js"
 import { Backend, EmbeddedSocket, start } from "./internal/embedded.js"
 import * as Listening from "./internal/listening.js"
 import { type Checked, settings } from "./internal/options.js"
@@ -136,6 +137,7 @@ export const makeEmbedded = (
       ...config,
       dialect,
       raw,
+      examination: examinationOf(embedded),
       pools: { write, read: undefined, session: undefined },
       attributes: { "db.namespace": "postgres" }
     })

@@ -10,6 +10,7 @@ import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
+import * as Doctor from "@sluice/core/Doctor"
 import * as Hosts from "@sluice/core/Hosts"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as EffectConfig from "effect/Config"
@@ -21,6 +22,7 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "./Config.js"
 import * as Internal from "./internal/connection.js"
 import { dialectOf, raw } from "./internal/dialect.js"
+import { examinationOf } from "./internal/doctor.js"
 import * as Listening from "./internal/listening.js"
 import { at, endpointOf, type Place, settings } from "./internal/options.js"
 import * as Stock from "./Stock.js"
@@ -77,6 +79,7 @@ export const make = (
       ...config,
       dialect,
       raw,
+      examination: examinationOf(checked),
       pools: { write, read: undefined, session: undefined },
       attributes: {
         // Which of several a statement goes to is not known when its span begins.
@@ -186,3 +189,22 @@ export const layerStockConfig = (
   config: EffectConfig.Config.Wrap<Stock.StockConfig>
 ): Layer.Layer<Database.DatabaseId | SqlClient.SqlClient | Stock.StockClient, SqlError.SqlError | ConfigError.ConfigError> =>
   Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layerStock))
+
+/**
+ * Examines what a config leads to, without a database: every server is connected to, step by step, and asked. It never fails,
+ * and never hangs: what is wrong is a step of the report, a config that cannot work as well. `db.doctor` is the same for
+ * a database that is there, and looks at its pool.
+ *
+ * @example
+ * ```ts
+ * import { Doctor } from "@sluice/core"
+ * import { Postgres } from "@sluice/postgres"
+ * import { Effect, Redacted } from "effect"
+ *
+ * const program = Effect.flatMap(Postgres.doctor({ url: Redacted.make("postgres://app:secret@localhost/orders") }), Doctor.print)
+ * ```
+ *
+ * @category diagnosis
+ * @since 0.1.0
+ */
+export const doctor = (config: Config): Effect.Effect<Doctor.Report> => Doctor.run("postgres", Effect.map(settings(config), examinationOf))

@@ -8,6 +8,8 @@ import { describe } from "vitest"
 import { admin, instance, rules, serving } from "./own.js"
 import { isMissing } from "./server.js"
 
+const at = ({ host, port, user }: Secured.Endpoint): Postgres.Config => ({ host, port, database: "postgres", username: user === "admin" ? "postgres" : user })
+
 describe.skipIf(isMissing)("TLS", () => {
   Secured.secured("postgres", {
     launch: (certificate, ca) =>
@@ -17,7 +19,8 @@ describe.skipIf(isMissing)("TLS", () => {
         yield* rules(server, ...(certificate === undefined ? [] : ["hostssl all certified all cert"]), "host all postgres all trust")
         return server
       }),
-    layer: ({ host, port, user }, tls) => Postgres.layer({ host, port, tls, username: user === "admin" ? "postgres" : user, database: "postgres", pool: { acquireTimeout: 5_000 } }),
+    layer: (endpoint, tls) => Postgres.layer({ ...at(endpoint), tls, pool: { acquireTimeout: 5_000 } }),
+    doctor: (endpoint, tls) => Postgres.doctor({ ...at(endpoint), tls }),
     encrypted: "SELECT ssl::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
   })
 })

@@ -11,6 +11,7 @@ import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@sluice/core/Connection"
 import * as Database from "@sluice/core/Database"
+import * as Doctor from "@sluice/core/Doctor"
 import * as Options from "@sluice/core/Options"
 import * as Pool from "@sluice/core/Pool"
 import * as Reason from "@sluice/core/Reason"
@@ -25,6 +26,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Internal from "./internal/connection.js"
 import { dialect, raw } from "./internal/dialect.js"
+import { examinationOf } from "./internal/doctor.js"
 import { isPrivate } from "./internal/options.js"
 import { filenameOf } from "./internal/url.js"
 
@@ -104,7 +106,7 @@ export const make = (
   Effect.gen(function*() {
     const options = yield* optionsOf(config)
     const pools = isPrivate(options.filename) ? yield* memory(config, options) : yield* file(config, options)
-    return yield* Database.make({ ...config, dialect, pools, raw, attributes: { "db.namespace": options.filename } })
+    return yield* Database.make({ ...config, dialect, pools, raw, examination: examinationOf(options, true), attributes: { "db.namespace": options.filename } })
   })
 
 /**
@@ -166,6 +168,26 @@ export const layerAs: <I, S extends SqlClient.SqlClient>(
   tag: Context.Tag<I, S>,
   config: Database.Database extends S ? Config : never
 ) => Layer.Layer<I, SqlError.SqlError> = Database.layerAsOf(make)
+
+/**
+ * Examines what a config leads to, without a database: the file, its permissions, its journal and its pages. It never fails and
+ * makes no file: what is wrong is a step of the report. `db.doctor` is the same for a database that is open, and looks at its
+ * pool.
+ *
+ * @example
+ * ```ts
+ * import { Doctor } from "@sluice/core"
+ * import { Sqlite } from "@sluice/sqlite"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(Sqlite.doctor({ filename: "app.db" }), Doctor.print)
+ * ```
+ *
+ * @category diagnosis
+ * @since 0.1.0
+ */
+export const doctor = (config: Config): Effect.Effect<Doctor.Report> =>
+  Doctor.run("sqlite", Effect.map(optionsOf(config), (options) => examinationOf(options, false)))
 
 /**
  * Copies the database into a file, as it is while others write. UnsupportedError where the database is not SQLite.

@@ -28,6 +28,8 @@ const newFile = (): string => join(directory, `${++files}.db`)
 const folder = join(directory, "folder")
 mkdirSync(folder)
 const corrupt = join(directory, "corrupt.db")
+const missing = join(directory, "missing-and-not-made.db")
+afterAll(() => assert.isFalse(existsSync(missing), "a doctor makes no file"))
 writeFileSync(corrupt, "This is a text and no database.".repeat(100))
 
 Conformance.conformance("sqlite file", {
@@ -40,6 +42,12 @@ Conformance.conformance("sqlite file", {
     { title: "a corrupt file", reason: "ConnectionError", layer: Sqlite.layer({ filename: corrupt }) },
     { title: "nothing that is named", reason: "ConfigError", layer: Sqlite.layer({}) },
     { title: "a pool of nobody", reason: "ConfigError", layer: Sqlite.layer({ filename: newFile(), pool: { max: 0 } }) }
+  ],
+  sick: [
+    { title: "a file that is not there", step: "file", hint: "check `filename`", report: Sqlite.doctor({ filename: missing }) },
+    { title: "a folder", step: "file", hint: "check `filename`", report: Sqlite.doctor({ filename: folder }) },
+    { title: "a file that is no database", step: "open", hint: "no SQLite database", report: Sqlite.doctor({ filename: corrupt }) },
+    { title: "nothing that is named", step: "config", hint: "check `filename`", report: Sqlite.doctor({}) }
   ]
 })
 

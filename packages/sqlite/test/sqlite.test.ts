@@ -73,7 +73,7 @@ describe("layers", () => {
 describe("where the database is", () => {
   it.effect("a URL names a relative file, an absolute one, or memory; a filename beside it wins", () =>
     Effect.gen(function*() {
-      const endpoint = (config: Sqlite.Config) => run(config, (db) => Effect.map(db.doctor, (report) => report.endpoint))
+      const endpoint = (config: Sqlite.Config) => run(config, (db) => db.withConnection((connection) => Effect.succeed(connection.endpoint)))
       const file = newFile()
       assert.strictEqual(yield* endpoint({ url: `sqlite:////${file.slice(1)}` }), file)
       assert.strictEqual(yield* endpoint({ url: Redacted.make(`sqlite:///${relative(process.cwd(), file)}`) }), relative(process.cwd(), file))

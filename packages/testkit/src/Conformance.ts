@@ -10,6 +10,7 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
+import * as Doctor from "@sluice/core/Doctor"
 import type * as Reason from "@sluice/core/Reason"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Context from "effect/Context"
@@ -18,6 +19,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
+import { inspect } from "node:util"
 import { capabilities } from "./capabilities.js"
 import * as Case from "./Case.js"
 import { accounted, fails, ids } from "./internal/asking.js"
@@ -56,6 +58,15 @@ export interface Options {
     readonly reason: Reason.Tag
     readonly layer: Layer.Layer<Database.DatabaseId, SqlError.SqlError>
   }>
+  /** Configs that lead nowhere: the step at which the dialect's `doctor` must say so, and what its hint must hold. */
+  readonly sick?: ReadonlyArray<{
+    readonly title: string
+    readonly step: string
+    readonly hint: string
+    readonly report: Effect.Effect<Doctor.Report>
+    /** What the report must not hold. */
+    readonly secret?: string
+  }>
 }
 
 /**
@@ -89,15 +100,27 @@ export const conformance = (name: string, options: Options): void => {
       if (options.laws?.some((wanted) => wanted === law) === false) continue
       const own = applying.filter((one) => one.law === law)
       const unreachable = law === "E1" ? options.unreachable ?? [] : []
-      if (own.length + unreachable.length === 0) continue
+      const sick = law === "C2" ? options.sick ?? [] : []
+      if (own.length + unreachable.length + sick.length === 0) continue
       describe(`${law} ${promise}`, () => {
         for (const one of own) it.live(one.title, () => run(one, options), 20_000)
         for (const { layer, reason, title } of unreachable) {
           it.scopedLive(`opening ${title} fails with ${reason}`, () => fails(Layer.build(layer), reason), 20_000)
         }
+        for (const one of sick) it.live(`${one.title}: ${one.step} fails, and what comes after is skipped`, () => Effect.map(one.report, (report) => isTold(one, report)), 20_000)
       })
     }
   })
+}
+
+const isTold = ({ hint, secret, step }: NonNullable<Options["sick"]>[number], report: Doctor.Report): void => {
+  const printed = Doctor.render(report)
+  assert.strictEqual(report.status, "failed", printed)
+  const at = report.steps.findIndex((one) => one.status === "failed")
+  assert.strictEqual(report.steps[at]?.name, step, printed)
+  assert.include(report.steps[at]?.hint, hint, printed)
+  for (const one of report.steps.slice(at + 1)) assert.strictEqual(one.status, "skipped", printed)
+  if (secret !== undefined) for (const text of [printed, JSON.stringify(report), inspect(report, { depth: null })]) assert.notInclude(text, secret)
 }
 
 /** Runs one case, and asks its databases afterwards. */

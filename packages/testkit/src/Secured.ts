@@ -7,6 +7,7 @@
  */
 import { describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
+import type * as Doctor from "@sluice/core/Doctor"
 import type * as SqlError from "@sluice/core/SqlError"
 import type * as Tls from "@sluice/core/Tls"
 import * as Effect from "effect/Effect"
@@ -75,6 +76,8 @@ export interface Options {
   readonly launch: (certificate: Certificates.Certificate | undefined, ca: string) => Effect.Effect<Server, unknown, Scope.Scope>
   /** A database of it. */
   readonly layer: (endpoint: Endpoint, tls: boolean | Tls.Tls) => Layer.Layer<Database.DatabaseId, SqlError.SqlError>
+  /** The dialect's doctor on the same. */
+  readonly doctor: (endpoint: Endpoint, tls: boolean | Tls.Tls) => Effect.Effect<Doctor.Report>
   /** A query whose one value is 1 where its session is over TLS. */
   readonly encrypted: string
 }
@@ -103,6 +106,8 @@ export interface Bench {
   readonly plain: Server
   /** Connects, to `localhost` as the administrator unless it is told otherwise: whether the session is over TLS. */
   readonly seen: (server: Server, tls: boolean | Tls.Tls, other?: Partial<Endpoint>) => Effect.Effect<"tls" | "plain", SqlError.SqlError>
+  /** What the doctor finds there. */
+  readonly examined: (server: Server, tls: boolean | Tls.Tls, other?: Partial<Endpoint>) => Effect.Effect<Doctor.Report>
 }
 
 /**
@@ -145,6 +150,7 @@ const make = (options: Options): Effect.Effect<Bench, unknown, Scope.Scope> =>
       server: { ...server, certificate },
       expired,
       plain,
+      examined: ({ port }, tls, other) => options.doctor({ host: "localhost", user: "admin", ...other, port }, tls),
       seen: ({ port }, tls, other) =>
         Effect.flatMap(Database.Database, (db) => db.unsafe<Record<string, unknown>>(options.encrypted).values).pipe(
           Effect.map(([row]) => Number(row?.[0]) === 1 ? "tls" as const : "plain" as const),

@@ -13,6 +13,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Connection from "../Connection.js"
 import type { Dialect } from "../Dialect.js"
+import type { Examination } from "../Examination.js"
 import type { Pool } from "../Pool.js"
 import type { Classification } from "../SqlScript.js"
 import type * as SqlError from "../SqlError.js"
@@ -53,6 +54,8 @@ export interface Client {
   /** Where there are some, what only reads goes there. */
   readonly replicas: Replicas | undefined
   readonly raw: (result: Connection.Result) => unknown
+  /** What the doctor looks at, beside the pools. */
+  readonly examination?: Examination | undefined
   /** How the stock verb, which takes no options, begins. */
   readonly withTransaction: Connection.BeginOptions
   readonly settings: Settings

@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Connection } from "../Connection.js"
 import type { Database, Options, ReplicaOptions } from "../Database.js"
-import * as Doctor from "../Doctor.js"
 import { count, millis, refuse } from "../Options.js"
 import type { Pool } from "../Pool.js"
 import * as Reason from "../Reason.js"
@@ -24,6 +23,7 @@ import * as Telemetry from "../Telemetry.js"
 import type * as Transaction from "../Transaction.js"
 import { type Client, currentScope, refused, tag, writing } from "./client.js"
 import { constructor } from "./constructor.js"
+import { nothing, ofDatabase } from "./doctor/examine.js"
 import { Replicas } from "./replicas.js"
 import { script } from "./script.js"
 import { adapter } from "./stock.js"
@@ -44,6 +44,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
       replicas: undefined,
       raw: options.raw,
       withTransaction: options.withTransaction ?? {},
+      examination: options.examination,
       settings: {
         integers: options.integers,
         duplicates: options.duplicates ?? "last",
@@ -71,6 +72,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
 export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
   const { pools } = client
   const all = [...new Set([pools.write, pools.read, pools.session, ...client.replicas?.pools ?? []])].filter((pool) => pool !== undefined)
+  const pool = Verbs.poolView(all)
   const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
     (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
   const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
@@ -81,7 +83,7 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
   const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
     [StockClient.TypeId]: StockClient.TypeId,
     dialect: client.dialect,
-    pool: Verbs.poolView(all),
+    pool,
     reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
     withTransaction: transaction(client, client.withTransaction, undefined),
     reactive: reactivity.stream,
@@ -100,7 +102,7 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
     native: (session: Session.Session) => session.native,
     withConnection: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => writing(client, Verbs.withConnection(client, use)),
     ping: Verbs.withConnection(client, (connection) => connection.ping),
-    doctor: Doctor.examine(client.dialect.name, pools.session ?? pools.write)
+    doctor: ofDatabase(client.dialect.name, client.examination ?? nothing, { pools: all, stats: pool.stats })
   }
   const plain = client.transformName === undefined && client.transformRows === undefined
   const database: Database = Object.assign(constructor(client, undefined), members, {
@@ -124,10 +126,13 @@ export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, S
     const of = parts.get(primary)
     if (of === undefined) return yield* refuse("primary", "must be a database that a dialect's make has made")
     const pools: Array<Pool> = []
+    const examination = of.client.examination ?? nothing
+    const probes = [...examination.probes]
     for (const [index, replica] of replicas.entries()) {
       const other = parts.get(replica)
       if (other === undefined || other.client.dialect.name !== of.client.dialect.name) return yield* refuse(`replicas[${index}]`, `must be a database of ${of.client.dialect.name}, as the primary is`)
       pools.push(other.client.pools.read ?? other.client.pools.write)
+      probes.push(...other.client.examination?.probes ?? [])
     }
     if (pools.length === 0) return yield* refuse("replicas", "must hold at least one database")
     const coolDown = yield* millis("coolDown", options.coolDown, 30_000)
@@ -135,6 +140,7 @@ export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, S
     const client: Client = {
       ...of.client,
       replicas: new Replicas(pools, coolDown, sticky, yield* Effect.clock),
+      examination: { ...examination, probes },
       // Which server a statement goes to is not known when its span begins.
       attributes: of.client.attributes.filter(([name]) => !name.startsWith("server.")),
       stock: () => database

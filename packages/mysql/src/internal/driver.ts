@@ -65,12 +65,12 @@ export interface Raw {
   destroy(): void
 }
 
-/** Begins to connect. Throws where an option cannot work. */
-export const open = (options: mysql2.ConnectionOptions, tls: false | TlsOptions): Raw => {
+/** Begins to connect. Throws where an option cannot work. `secured` is told what TLS has agreed on. */
+export const open = (options: mysql2.ConnectionOptions, tls: false | TlsOptions, secured: (detail: string) => void): Raw => {
   const stream = options.stream ?? (tls === false ? () => Socket.connect(whereOf(options)) : undefined)
   const raw = mysql2.createConnection({ ...options, ...(stream === undefined ? {} : { stream }), ...(tls === false ? {} : { ssl: {} }) }) as unknown as Raw
   scratch ??= (raw.packetParser as OwnParser)._reusablePacket.clone()
-  if (tls !== false) speak(raw, options.host ?? "localhost", tls)
+  if (tls !== false) speak(raw, options.host ?? "localhost", tls, secured)
   return raw
 }
 

@@ -7,6 +7,7 @@
  * @internal
  */
 import type * as Credentials from "@sluice/core/Credentials"
+import * as Examination from "@sluice/core/Examination"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -52,12 +53,14 @@ const open = <A>(
   made: (raw: Driver.Raw, status: number | undefined) => A
 ): Effect.Effect<A, SqlError.SqlError> =>
   Effect.async((resume) => {
+    const { watch } = settings
     let raw: Driver.Raw
     try {
-      raw = Driver.open({ ...settings.driver, ...(password === undefined ? {} : { password }) }, tls)
+      raw = Driver.open({ ...settings.driver, ...(password === undefined ? {} : { password }) }, tls, (detail) => watch?.passed("TLS", detail))
     } catch (error) {
       return resume(SqlError.fail(new Reason.ConfigError({ message: "the driver refuses the options", field: "clientFlags", operation: "connect", cause: error })))
     }
+    if (watch !== undefined) Examination.follow(raw.stream, watch)
     let failed: Driver.DriverError | undefined
     // Without a listener of its own an 'error' event ends the process.
     raw.on("error", (error) => {

@@ -28,12 +28,13 @@ export const waysOf = (given: Config["tls"]): Effect.Effect<Ways, SqlError.SqlEr
  * Takes the place of the driver's own way into TLS, which knows no list of revoked certificates, no name but the host's, and keeps
  * sessions, by which nobody is checked again.
  */
-export const speak = (raw: Raw, host: string, options: tls.ConnectionOptions): void => {
+export const speak = (raw: Raw, host: string, options: tls.ConnectionOptions, secured: (detail: string) => void): void => {
   raw.startTLS = (done) => {
     raw.stream.removeAllListeners("data")
     let isSecure = false
     const socket = tls.connect({ host, ...(isIP(host) === 0 ? { servername: host } : {}), ...options, socket: raw.stream }, () => {
       isSecure = true
+      secured(`${socket.getProtocol()} ${socket.getCipher().name}`)
       done()
     })
     socket.on("error", (error: NodeJS.ErrnoException) => {

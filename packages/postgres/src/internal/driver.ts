@@ -8,7 +8,7 @@
  * @internal
  */
 import type { Duplex } from "node:stream"
-import type { ConnectionOptions as TlsOptions } from "node:tls"
+import { type ConnectionOptions as TlsOptions, TLSSocket } from "node:tls"
 import { Client, type ClientConfig, DatabaseError, types } from "pg"
 
 /** What the server says in an ErrorResponse or a NoticeResponse, by the protocol's letters, as pg names it. */
@@ -60,6 +60,7 @@ export interface Raw {
   readonly connection: {
     upgradeToSSL: (host: string, report: (error: Error) => void) => void
     readonly stream: Duplex & { readonly remoteAddress?: string; readonly remotePort?: number }
+    once(event: "sslconnect", listener: () => void): void
     on(event: "parameterStatus", listener: (told: { readonly parameterName: string; readonly parameterValue: string }) => void): void
     on(event: "authenticationSASL", listener: (asked: { readonly mechanisms: ReadonlyArray<string> }) => void): void
     on(event: "authenticationCleartextPassword" | "authenticationMD5Password" | "authenticationOk", listener: () => void): void
@@ -83,6 +84,14 @@ export const open = (options: Options, parameters: Readonly<Record<string, strin
   }
   return raw
 }
+
+/** Tells what TLS has agreed on, where it is spoken. */
+export const onSecure = (raw: Raw, tell: (detail: string) => void): void =>
+  // TLS has begun by then, and its socket is in the place of the plain one.
+  raw.connection.once("sslconnect", () => {
+    const { stream } = raw.connection
+    if (stream instanceof TLSSocket) stream.once("secureConnect", () => tell(`${stream.getProtocol()} ${stream.getCipher().name}`))
+  })
 
 /** An error of the server, of the class that pg's users know. */
 export const serverError = (message: string, length: number, fields: ServerFields): DriverError =>

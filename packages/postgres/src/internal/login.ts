@@ -7,6 +7,7 @@
  * @internal
  */
 import type * as Credentials from "@sluice/core/Credentials"
+import * as Examination from "@sluice/core/Examination"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -59,7 +60,7 @@ const lacksTls = (error: SqlError.SqlError): boolean => error.reason.sqlState ==
 
 const open = <A>(settings: Settings, ssl: false | TlsOptions, password: string | undefined, made: Made<A>): Effect.Effect<A, SqlError.SqlError> =>
   Effect.async((resume) => {
-    const { demands, driver } = settings
+    const { demands, driver, watch: told } = settings
     // The driver hides parts of what it is given: each connection has its own.
     const raw = Driver.open({
       ...driver,
@@ -67,6 +68,10 @@ const open = <A>(settings: Settings, ssl: false | TlsOptions, password: string |
       password: () => password ?? "",
       enableChannelBinding: ssl !== false && demands.channelBinding !== "disable"
     }, settings.parameters)
+    if (told !== undefined) {
+      Examination.follow(raw.connection.stream, told)
+      Driver.onSecure(raw, (detail) => told.passed("TLS", detail))
+    }
     const parameters = new Map<string, string>()
     raw.connection.on("parameterStatus", (told) => parameters.set(told.parameterName, told.parameterValue))
     const end = (): void => {

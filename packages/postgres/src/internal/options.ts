@@ -8,6 +8,7 @@
  * @internal
  */
 import * as Credentials from "@sluice/core/Credentials"
+import type * as Examination from "@sluice/core/Examination"
 import * as Hosts from "@sluice/core/Hosts"
 import * as Options from "@sluice/core/Options"
 import * as Reason from "@sluice/core/Reason"
@@ -67,6 +68,8 @@ export interface Settings {
   readonly isPooled: boolean
   /** The server is inside of this process: it has one session, and nothing stops a statement. */
   readonly isEmbedded: boolean
+  /** Told how far the connecting has come, by whom it matters to. */
+  readonly watch?: Examination.Watch | undefined
 }
 
 /** What holds for the database: a connection's options, and the servers that it may go to. */

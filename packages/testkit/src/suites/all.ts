@@ -8,6 +8,7 @@ import { columns } from "./columns.js"
 import { databases } from "./databases.js"
 import { decoders } from "./decoders.js"
 import { ecosystem } from "./ecosystem/all.js"
+import { doctor } from "./doctor.js"
 import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { looking } from "./looking.js"
@@ -26,5 +27,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...databases
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...databases, ...doctor
 ]

@@ -1,7 +1,8 @@
 /**
- * Cases of C1: whom a mode of TLS checks, who is refused, and what the refusal says.
+ * Cases of C1: whom a mode of TLS checks, who is refused, and what the refusal says; and what the doctor says of it (C2).
  */
 import { assert } from "@effect/vitest"
+import * as Doctor from "@sluice/core/Doctor"
 import * as Tls from "@sluice/core/Tls"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -139,6 +140,36 @@ const all: ReadonlyArray<Case<Bench>> = [
     run: ({ authority: { ca }, plain, seen }) => Effect.gen(function*() {
       for (const mode of ["require", "verify-ca", "verify-full"] as const) yield* refused(seen(plain, { ca, mode }))
       for (const mode of ["disable", "prefer"] as const) assert.strictEqual(yield* seen(plain, { mode }), "plain", mode)
+    })
+  },
+  {
+    law: "C2",
+    title: "the doctor tells what TLS has agreed on, or why it did not come about; what comes after is skipped",
+    run: ({ authority: { ca, file }, examined, expired, plain, server }) => Effect.gen(function*() {
+      const well = yield* examined(server, { ca })
+      assert.match(well.steps.find(({ name }) => name === "TLS")?.detail ?? "", /^TLSv1\.\d [A-Z]/, Doctor.render(well))
+      assert.match(well.steps.find(({ name }) => name === "DNS")?.detail ?? "", /^localhost is .*127\.0\.0\.1/)
+      assert.notInclude(well.steps.map(({ status }) => status), "failed")
+      const sick: ReadonlyArray<readonly [hint: string, Effect.Effect<Doctor.Report>]> = [
+        ["`tls.servername`", examined(server, { ca }, { host: "127.0.0.1" })],
+        ["`tls.ca` must hold", examined(server, true)],
+        ["has expired", examined(expired, { ca })],
+        ["offers no TLS", examined(plain, { ca })],
+        ["`tls.ciphers`", examined(server, { ca, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256", maxVersion: "TLSv1.2" })]
+      ]
+      for (const [hint, examination] of sick) {
+        const report = yield* examination
+        const at = report.steps.findIndex(({ status }) => status === "failed")
+        assert.strictEqual(report.steps[at]?.name, "TLS", Doctor.render(report))
+        assert.include(report.steps[at]?.hint, hint)
+        assert.deepStrictEqual([...new Set(report.steps.slice(at + 1).map(({ status }) => status))], ["skipped"])
+      }
+      // Without TLS nobody asks for it; with it and without a server's it is passed over.
+      for (const tls of [false, { mode: "prefer", ca: Tls.file(file) }] as const) {
+        const report = yield* examined(plain, tls)
+        assert.strictEqual(report.steps.find(({ name }) => name === "TLS")?.status, "skipped")
+        assert.notStrictEqual(report.status, "failed")
+      }
     })
   }
 ]

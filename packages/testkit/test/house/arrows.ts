@@ -58,7 +58,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Retry", "Resolver", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
   ["ErrorHook", "Telemetry", "internal/pool/Observer"],
   ["Pool"],
-  ["Hosts"],
+  ["Hosts", "Examination", "Doctor"],
   // A statement's way to its connection: what a fiber holds, and running on it.
   ["internal/bounded", "internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
   ["Transaction"],
@@ -67,7 +67,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/constructor", "internal/stock"],
   // The words of a transaction stand under Statement; running one is a verb over the stock client, which has statements.
   ["internal/transaction"],
-  ["Session", "Doctor"],
+  ["Session"],
   ["Database", "internal/several", "internal/verbs", "internal/script"],
   // Tables stand above the database, which knows nothing of them.
   ["internal/codec"],
