@@ -7,6 +7,8 @@ import { prepare } from "./internal/build.mjs"
 import { pnpm } from "./internal/pnpm.mjs"
 import { packages, root, say } from "./internal/repository.mjs"
 
+// What an earlier source had made would be packed as well.
+for (const name of packages) rmSync(join(root, name, "dist"), { recursive: true, force: true })
 await prepare()
 const folder = join(root, "out/packs")
 // A tarball of an earlier version would pass for one of this.

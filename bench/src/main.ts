@@ -15,10 +15,11 @@ import { mysql } from "./mysql/suite.js"
 import { pool } from "./pool/suite.js"
 import { postgres } from "./postgres/suite.js"
 import { sqlite } from "./sqlite/suite.js"
+import { startup } from "./startup/suite.js"
 import type { Report, Suite } from "./Suite.js"
 import { print } from "./Table.js"
 
-const suites: ReadonlyArray<Suite> = [pool, batcher, sqlite, mysql, postgres]
+const suites: ReadonlyArray<Suite> = [pool, startup, batcher, sqlite, mysql, postgres]
 
 const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const parsed = parse(argv, suites)

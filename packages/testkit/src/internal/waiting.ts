@@ -21,9 +21,16 @@ export const within = <A, E, R>(effect: Effect.Effect<A, E, R>, ms: number, what
 export const eventually = <E = never>(condition: Effect.Effect<boolean, E>, what: string): Effect.Effect<void, E | Error> =>
   within(Effect.repeat(Effect.zipLeft(condition, Effect.sleep(5)), { until: (is) => is }), 5_000, what)
 
-// Node has it behind a flag, which may be set while it runs.
-v8.setFlagsFromString("--expose-gc")
-const collect = runInNewContext("gc") as () => void
+let collector: (() => void) | undefined
+
+// Node has it behind a flag, which may be set while it runs; by who asks, and not by who imports this.
+const collect = (): void => {
+  if (collector === undefined) {
+    v8.setFlagsFromString("--expose-gc")
+    collector = runInNewContext("gc") as () => void
+  }
+  collector()
+}
 
 /** Bytes of the heap that are held, and not merely not collected yet. */
 export const held: Effect.Effect<number> = Effect.sync(() => {
