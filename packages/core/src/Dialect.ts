@@ -147,6 +147,8 @@ export interface Dialect {
   readonly returning: "suffix" | "output"
   /** `true` where the session's last generated key is, after an INSERT of several rows, that of the first (MySQL). */
   readonly lastIdIsFirst?: boolean | undefined
+  /** `true` where a list is one parameter: `id = ANY($1)` is one text, and so one plan, for every number of ids (PostgreSQL). */
+  readonly arrays?: boolean | undefined
   /** The FROM part of an UPDATE of many rows; `undefined` where the dialect has none. */
   readonly updateValues: ((options: UpdateValues) => string) | undefined
   /** Its quotes and comments. */

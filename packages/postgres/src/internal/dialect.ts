@@ -44,6 +44,7 @@ export const dialect: Dialect.Dialect = {
   placeholder: (index) => `$${index}`,
   defaultKeyword: "DEFAULT",
   returning: "suffix",
+  arrays: true,
   updateValues: ({ alias, columns, rows }) =>
     `(values ${rows.map((row) => `(${row.join(",")})`).join(",")}) as ${alias}(${columns.join(",")})`,
   lexicon: { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true, bodies: "atomic" },

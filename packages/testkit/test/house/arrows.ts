@@ -55,7 +55,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Sql", "internal/named"],
   ["Bulk", "Connection", "Job"],
   ["RowDecoder"],
-  ["Retry", "Resolver", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
+  ["Retry", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
   ["ErrorHook", "Telemetry", "internal/pool/Observer"],
   ["Pool"],
   ["Hosts", "Examination", "Doctor"],
@@ -69,6 +69,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/transaction"],
   ["Session"],
   ["Database", "internal/several", "internal/verbs", "internal/script"],
+  ["Resolver"],
   // Tables stand above the database, which knows nothing of them.
   ["internal/codec"],
   ["Condition"],
