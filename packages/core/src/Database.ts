@@ -264,31 +264,7 @@ export interface Options extends Config {
  */
 export const make = (options: Options): Effect.Effect<Database, SqlError.SqlError, Reactivity.Reactivity> => Internal.make(options)
 
-/**
- * A primary and its replicas, as `withReplicas` takes them.
- *
- * @example
- * ```ts
- * import type { Database } from "@sluice/core"
- *
- * const options = (primary: Database.Database, replica: Database.Database): Database.ReplicaOptions => ({
- *   primary, replicas: [replica], coolDown: "10 seconds", primaryAfterWrite: "5 seconds"
- * })
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface ReplicaOptions {
-  /** What may write, and everything in a transaction or a session, goes there. */
-  readonly primary: Database
-  /** What only reads goes to one of these, in turn. At least one; of the primary's dialect and settings. */
-  readonly replicas: ReadonlyArray<Database>
-  /** How long a replica that cannot be reached is left alone, and then asked before it serves again. Default 30 seconds. */
-  readonly coolDown?: Duration.DurationInput | undefined
-  /** For so long after a write the same fiber reads from the primary. Default: for the rest of its life. */
-  readonly primaryAfterWrite?: Duration.DurationInput | undefined
-}
+export type { ReplicaOptions } from "./internal/database.js"
 
 /**
  * A database that reads from replicas: a statement that by its words only reads (`SqlScript.classify`) goes to a replica
@@ -313,7 +289,7 @@ export interface ReplicaOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, SqlError.SqlError> => Internal.withReplicas(options)
+export const withReplicas = (options: Internal.ReplicaOptions): Effect.Effect<Database, SqlError.SqlError> => Internal.withReplicas(options)
 
 /**
  * Runs an effect whose reads go to the primary, of every database with replicas.
@@ -330,6 +306,48 @@ export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, S
  * @since 0.1.0
  */
 export const onPrimary = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.locally(self, primaryOnly, true)
+
+/**
+ * The same database as one transaction on one connection, which is rolled back when the scope closes: for tests, see the
+ * testkit's `TestDatabase`. `transaction` is a savepoint of it, `afterCommit` runs when that is released, and `session` shares its
+ * connection. What is asked of a transaction that the whole was not begun with (isolation, readOnly) is a
+ * TransactionStateError.
+ *
+ * Where a statement commits by itself, as DDL does on MySQL, later ones fail with TransactionAbortedError and the closing
+ * scope dies of one: what was committed stays. On PostgreSQL a statement that fails dooms all of it, unless the database was made
+ * with `statementSavepoints`.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const dryRun = Effect.scoped(Effect.gen(function*() {
+ *   const db = yield* Database.rolledBack(yield* Database.Database, { isolation: "serializable" })
+ *   return yield* db`DELETE FROM sessions WHERE seen < ${new Date(0)}`.run
+ * }))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const rolledBack = (self: Database, options: BeginOptions = {}): Effect.Effect<Database, SqlError.SqlError, Scope.Scope> =>
+  Internal.rolledBack(self, options)
+
+/**
+ * Whether a value is a database of Sluice.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ *
+ * Database.isDatabase({}) // false
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isDatabase = (u: unknown): u is Database => Internal.isDatabase(u)
 
 /**
  * A layer that provides a database under its own tag and under the stock one, one object, with the reactivity it needs.

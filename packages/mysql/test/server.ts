@@ -8,8 +8,9 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Database from "@sluice/core/Database"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
+import * as TestDatabase from "@sluice/testkit/TestDatabase"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 
 /** The server of the tests that need one, whichever it is. */
 export const url = process.env["SLUICE_MYSQL_URL"]
@@ -26,18 +27,9 @@ const asRoot = <A>(at: string, use: (db: Database.Database) => Effect.Effect<A, 
   // A pool that is made where interruption is masked has housekeeping that nothing can end.
   Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(Mysql.layer({ url: at, pool: { max: 1 } }))))
 
-let names = 0
-
 /** A layer of a database on that server that is new each time the layer is built, and dropped with it. */
 const freshAs = (at: string) => <I>(layer: (config: Mysql.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
-  Layer.unwrapScoped(Effect.gen(function*() {
-    const database = `sluice_${process.pid}_${++names}`
-    yield* Effect.acquireRelease(
-      asRoot(at, (db) => db.unsafe(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`)),
-      () => Effect.orDie(asRoot(at, (db) => db.unsafe(`DROP DATABASE IF EXISTS ${database}`)))
-    )
-    return layer({ url: at, database })
-  }))
+  TestDatabase.fresh({ admin: Mysql.layer({ url: at, pool: { max: 1 } }), layer: (database) => layer({ url: at, database }) })
 
 const freshAt = (at: string) => (config: Mysql.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
   freshAs(at)((server) => Mysql.layer({ ...server, ...config }))

@@ -7,8 +7,9 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Database from "@sluice/core/Database"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Postgres from "@sluice/postgres/Postgres"
+import * as TestDatabase from "@sluice/testkit/TestDatabase"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 
 export const url = process.env["SLUICE_POSTGRES_URL"]
 
@@ -26,18 +27,9 @@ export const asRoot = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlEr
   // A pool that is made where interruption is masked has housekeeping that nothing can end.
   Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(Postgres.layer({ ...server, pool: { max: 1 } }))))
 
-let names = 0
-
 /** A layer of the test's own on a database that is new each time the layer is built, and dropped with it. */
 export const freshAs = <I>(layer: (config: Postgres.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
-  Layer.unwrapScoped(Effect.gen(function*() {
-    const database = `sluice_${process.pid}_${++names}`
-    yield* Effect.acquireRelease(
-      asRoot((db) => db.unsafe(`CREATE DATABASE ${database} TEMPLATE template0`)),
-      () => Effect.orDie(asRoot((db) => db.unsafe(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
-    )
-    return layer({ ...server, database })
-  }))
+  TestDatabase.fresh({ admin: Postgres.layer({ ...server, pool: { max: 1 } }), layer: (database) => layer({ ...server, database }) })
 
 /** The same under our own tag. */
 export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>

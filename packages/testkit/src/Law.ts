@@ -94,6 +94,7 @@ export const laws = {
   V9: { promise: "Who looks on sees everything and changes nothing: an error hook each SqlError once, the log each statement that is slow or failed. Neither shows a parameter, nor does a preview.", elsewhere: ["packages/core/test/error-hook.test.ts", "packages/core/test/statement-log.test.ts", "packages/core/test/preview.test.ts"] },
   V10: { promise: "A repository over a model of @effect/sql has typed failures and shows no value; its data loaders answer everyone, and let one fail alone." },
   V11: { promise: "A row decoder makes the rows of one statement, or of all that run where it is provided; and rows may be had as the server's bytes, or it is refused." },
+  V12: { promise: "A database that is rolled back undoes all that a test did on it, its transactions, sessions, streams and fibers included, and says so where it cannot.", elsewhere: ["packages/sqlite/test/test-database.test.ts", "packages/mysql/test/test-database.test.ts", "packages/postgres/test/test-database.test.ts"] },
   C1: { promise: "TLS means the same in every dialect: whom each mode checks, who is refused, and what the refusal says; no key is in any message.", elsewhere: ["packages/testkit/test/tls.test.ts", "packages/core/test/tls.test.ts"] },
   C2: { promise: "The doctor names the step at which a connection fails, in time, with a hint that helps and without a secret." }
 } as const satisfies Readonly<Record<string, Text>>

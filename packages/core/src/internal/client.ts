@@ -62,6 +62,8 @@ export interface Client {
   readonly transformName: ((name: string) => string) | undefined
   readonly transformRows: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
   readonly attributes: ReadonlyArray<readonly [string, unknown]>
+  /** The transaction that the whole database is, where it is one. */
+  readonly root: Scope | undefined
   /** Metrics are on. */
   readonly measured: boolean
   /** Statements are logged. */
@@ -97,7 +99,7 @@ export const currentScope = (client: Client, context: Context.Context<never>): S
     const scope = client.adapters.get(stock[0])
     if (scope !== undefined) return scope
   }
-  return context.unsafeMap.get(client.tag.key) as Scope | undefined
+  return (context.unsafeMap.get(client.tag.key) as Scope | undefined) ?? client.root
 }
 
 /**

@@ -9,10 +9,12 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as StockClient from "@effect/sql/SqlClient"
 import * as StockStatement from "@effect/sql/Statement"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Connection } from "../Connection.js"
-import type { Database, Options, ReplicaOptions } from "../Database.js"
+import type * as EffectScope from "effect/Scope"
+import type { BeginOptions, Connection } from "../Connection.js"
+import type { Database, Options } from "../Database.js"
 import { count, millis, refuse } from "../Options.js"
 import type { Pool } from "../Pool.js"
 import * as Reason from "../Reason.js"
@@ -23,6 +25,7 @@ import * as Telemetry from "../Telemetry.js"
 import type * as Transaction from "../Transaction.js"
 import { type Client, currentScope, refused, tag, writing } from "./client.js"
 import { constructor } from "./constructor.js"
+import * as RolledBack from "./database/rolledBack.js"
 import { nothing, ofDatabase } from "./doctor/examine.js"
 import { Replicas } from "./replicas.js"
 import { script } from "./script.js"
@@ -55,6 +58,7 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
       transformName: options.transformQueryNames,
       transformRows: options.transformResultNames === undefined ? undefined : StockStatement.defaultTransforms(options.transformResultNames).array,
       attributes: Object.entries({ ...options.spanAttributes, "db.system.name": dialect.system, ...options.attributes }),
+      root: undefined,
       measured,
       log,
       observed: measured || log !== undefined || pools.write.lending.hooks !== undefined,
@@ -70,31 +74,35 @@ export const make = (options: Options): Effect.Effect<Database, SqlError.SqlErro
 
 /** The database of a client: its verbs, and the callable that makes statements. */
 export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Service): Database => {
-  const { pools } = client
+  const { pools, root } = client
   const all = [...new Set([pools.write, pools.read, pools.session, ...client.replicas?.pools ?? []])].filter((pool) => pool !== undefined)
   const pool = Verbs.poolView(all)
   const run: Transaction.Run = (first: Transaction.Options | Effect.Effect<unknown, unknown, unknown>): never =>
     (Effect.isEffect(first) ? transaction(client, {}, undefined)(first) : transaction(client, first, undefined)) as never
-  const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => Effect.succeed(currentScope(client, fiber.currentContext)))
+  // The transaction that a fiber is in. A session is none, nor is the one that a whole database is.
+  const scope = Effect.withFiberRuntime<ReturnType<typeof currentScope>>((fiber) => {
+    const scope = currentScope(client, fiber.currentContext)
+    return Effect.succeed(scope?.kind === "session" || scope?.root !== undefined ? undefined : scope)
+  })
   const currentTransaction = Effect.flatMap(scope, (scope) =>
-    scope === undefined || scope.kind === "session"
+    scope === undefined
       ? refused(client, SqlError.make(new Reason.TransactionStateError({ message: "the fiber is in no transaction of this database" })))
       : Effect.succeed(view(scope)))
   const members: Omit<Database, keyof Constructor | "safe" | "withoutTransforms"> = {
     [StockClient.TypeId]: StockClient.TypeId,
     dialect: client.dialect,
     pool,
-    reserve: Effect.map(Session.open(client), (scope) => adapter(client, scope)),
+    reserve: root === undefined ? Effect.map(Session.open(client), (scope) => adapter(client, scope)) : Effect.succeed(adapter(client, root)),
     withTransaction: transaction(client, client.withTransaction, undefined),
     reactive: reactivity.stream,
     reactiveMailbox: reactivity.query,
     transaction: run,
     currentTransaction,
-    transactionOption: Effect.map(scope, (scope) => scope === undefined || scope.kind === "session" ? Option.none() : Option.some(view(scope))),
+    transactionOption: Effect.map(scope, (scope) => scope === undefined ? Option.none() : Option.some(view(scope))),
     beforeCommit: (effect: Effect.Effect<void, SqlError.SqlError>) => Effect.flatMap(currentTransaction, (transaction) => transaction.beforeCommit(effect)),
     afterCommit: (effect: Effect.Effect<void>) =>
-      Effect.flatMap(scope, (scope) => scope === undefined || scope.kind === "session" ? effect : view(scope).afterCommit(effect)),
-    session: Session.make(client),
+      Effect.flatMap(scope, (scope) => scope === undefined ? effect : view(scope).afterCommit(effect)),
+    session: root === undefined ? Session.make(client) : RolledBack.session(client, root),
     executeMany: Verbs.executeMany(client),
     batch: Verbs.batch(client),
     script: script(client),
@@ -115,6 +123,32 @@ export const assemble = (client: Client, reactivity: Reactivity.Reactivity.Servi
   Object.defineProperty(database, "safe", { value: database, enumerable: true })
   parts.set(database, { client, reactivity })
   return database
+}
+
+/**
+ * A primary and its replicas, as `withReplicas` takes them.
+ *
+ * @example
+ * ```ts
+ * import type { Database } from "@sluice/core"
+ *
+ * const options = (primary: Database.Database, replica: Database.Database): Database.ReplicaOptions => ({
+ *   primary, replicas: [replica], coolDown: "10 seconds", primaryAfterWrite: "5 seconds"
+ * })
+ * ```
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface ReplicaOptions {
+  /** What may write, and everything in a transaction or a session, goes there. */
+  readonly primary: Database
+  /** What only reads goes to one of these, in turn. At least one; of the primary's dialect and settings. */
+  readonly replicas: ReadonlyArray<Database>
+  /** How long a replica that cannot be reached is left alone, and then asked before it serves again. Default 30 seconds. */
+  readonly coolDown?: Duration.DurationInput | undefined
+  /** For so long after a write the same fiber reads from the primary. Default: for the rest of its life. */
+  readonly primaryAfterWrite?: Duration.DurationInput | undefined
 }
 
 const parts = new WeakMap<Database, { readonly client: Client; readonly reactivity: Reactivity.Reactivity.Service }>()
@@ -147,4 +181,18 @@ export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, S
     }
     const database: Database = assemble(client, of.reactivity)
     return database
+  })
+
+/** Whether this is a database of ours. */
+export const isDatabase = (u: unknown): u is Database => typeof u === "function" && parts.has(u as Database)
+
+/** The same database as one transaction. */
+export const rolledBack = (database: Database, options: BeginOptions): Effect.Effect<Database, SqlError.SqlError, EffectScope.Scope> =>
+  Effect.suspend(() => {
+    const of = parts.get(database)
+    if (of === undefined) return refuse("database", "must be a database that a dialect's make has made")
+    return Effect.map(RolledBack.opened(of.client, options), (root) => {
+      const made: Database = assemble({ ...of.client, root, replicas: undefined, stock: () => made }, of.reactivity)
+      return made
+    })
   })

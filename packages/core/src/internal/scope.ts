@@ -7,6 +7,7 @@
  * @internal
  */
 import type * as Effect from "effect/Effect"
+import type { BeginOptions } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
 import type { Held } from "./held.js"
@@ -15,6 +16,8 @@ export type Kind = "session" | "transaction" | "savepoint"
 
 export class Scope {
   status: "open" | "committed" | "rolled back" | "closed" = "open"
+  /** It stands for the database itself, whose every statement is in it: how it was begun. */
+  root: BeginOptions | undefined = undefined
   /** What runs before COMMIT, or RELEASE, in the order of its registration. */
   readonly beforeCommit: Array<Effect.Effect<void, SqlError.SqlError>> = []
   /** What runs after the outermost COMMIT, in the order of its registration. */

@@ -151,12 +151,14 @@ export const commit = (scope: Scope): Effect.Effect<void, SqlError.SqlError> =>
     if (scope.kind === "savepoint") {
       const sent = held.run(scope, (connection) => {
         const release = mapNow(held.kept(connection.release(scope.name), "release"), () => {
-          parent?.afterCommit.push(...scope.afterCommit)
+          if (parent?.root === undefined) parent?.afterCommit.push(...scope.afterCommit.splice(0))
           scope.leave("committed")
         })
         return held.streams.size === 0 ? release : Effect.zipRight(held.endStreams(scope), release)
       })
-      return Effect.catchAll(sent, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
+      // To who is in no other transaction this was the outermost COMMIT; else there is nothing left here.
+      const released = Effect.zipRight(sent, Effect.suspend(() => Effect.all(scope.afterCommit.splice(0), { discard: true })))
+      return Effect.catchAll(parent?.root === undefined ? sent : released, (error) => Effect.zipRight(Effect.ignore(rollback(scope)), Effect.fail(error)))
     }
     const sent = held.run(scope, () => Effect.map(isCommitted(scope) ? held.endStreams(scope) : held.end(scope, "commit"), () => scope.leave("committed")))
     return Effect.matchEffect(sent, {
@@ -239,15 +241,22 @@ const within = <A, E, R>(self: Effect.Effect<A, E, R>, timeout: number): Effect.
     ))
 
 // Law T3: what the dialect lacks is refused, never left out in silence.
-const check = (dialect: Dialect, options: Options, scope: Scope | undefined): Reason.Reason | undefined => {
+export const check = (dialect: Dialect, options: Options, scope: Scope | undefined): Reason.Reason | undefined => {
   const { capabilities, name } = dialect
   const lacks = (capability: string) => new Reason.UnsupportedError({ message: `${name} has no ${capability} transactions`, capability })
   const { access, deferrable, isolation, readOnly } = options
   if (!capabilities.transactions) return new Reason.UnsupportedError({ message: `${name} has no transactions`, capability: "transactions" })
   if (scope !== undefined && !isFree(scope)) {
     if (!capabilities.savepoints) return new Reason.UnsupportedError({ message: `${name} has no savepoints`, capability: "savepoints" })
-    return isolation === undefined && readOnly !== true && deferrable !== true && access === undefined ? undefined : new Reason.TransactionStateError({
-      message: "isolation, readOnly, deferrable and access are those of the outermost transaction",
+    const { root } = scope
+    // In a database that is one transaction this one would be the outermost: what the whole has been begun with it has, too.
+    const fits = root === undefined
+      ? isolation === undefined && readOnly !== true && deferrable !== true && access === undefined
+      : (isolation === undefined || isolation === root.isolation || capabilities.isolation.length === 1) &&
+        (readOnly ?? false) === (root.readOnly ?? false) && (deferrable ?? false) === (root.deferrable ?? false)
+    return fits ? undefined : new Reason.TransactionStateError({
+      message: "isolation, readOnly, deferrable and access are those of the outermost transaction" +
+        (root === undefined ? "" : ": this database is one that is rolled back at its end, which was begun with others"),
       operation: "begin"
     })
   }

@@ -19,6 +19,7 @@ import { replicas } from "./replicas.js"
 import { repositories } from "./repositories.js"
 import { resolvers } from "./resolvers.js"
 import { scripts } from "./scripts.js"
+import { rollback } from "./rollback.js"
 import { sessions } from "./sessions.js"
 import { statements } from "./statements.js"
 import { streams } from "./streams.js"
@@ -28,5 +29,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...databases, ...doctor
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
 ]

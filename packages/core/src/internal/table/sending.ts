@@ -41,6 +41,7 @@ const foreignClient = ({ dialect: theirs }: Database): Client => {
     transformName: undefined,
     transformRows: undefined,
     attributes: [],
+    root: undefined,
     measured: false,
     log: undefined,
     observed: false,
