@@ -2,8 +2,8 @@
  * Bulk: rows into one table, a write at a time, each all or nothing.
  *
  * By COPY where a row whose key is there already is an error; COPY knows no conflicts, so that elsewhere the rows go in as
- * one array per column, which `unnest` makes rows of again, behind INSERT … ON CONFLICT. It gathers nothing (that is the
- * batcher). Called by `connection`.
+ * one array per column, which `unnest` makes rows of again, behind INSERT … ON CONFLICT. In a transaction the next COPY is
+ * sent while the server is at work on the one before. It gathers nothing (that is the batcher). Called by `connection`.
  *
  * @internal
  */
@@ -29,10 +29,13 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
   const columns = target.columns.map(quoted)
   const table = dialect.quoteIdentifier(target.table)
   const send = target.onConflict === "error"
-    ? Exit.succeed((rows: Rows) => Copy.send(connection, `COPY ${table} (${columns.join(", ")}) FROM STDIN`, rows))
-    : Effect.map(insertOf(connection, target), (sql) => (rows: Rows) => insert(connection, sql, columns.length, rows))
+    ? Exit.succeed(copying(connection, `COPY ${table} (${columns.join(", ")}) FROM STDIN`))
+    : Effect.map(insertOf(connection, target), (sql): Send => ({
+      write: (rows) => guarded(connection, insert(connection, sql, columns.length, rows)),
+      finish: Exit.succeed(0)
+    }))
   let applied = 0
-  let rejected = 0
+  let sent = 0
   return Effect.map(send, (send) => ({
     valuesPerWrite,
     write: (rows) =>
@@ -42,13 +45,46 @@ export const writer = (connection: Postgres, target: Bulk.Target): Effect.Effect
         const beside = besideStream(connection, { sql: `COPY ${table}`, readOnly: false })
         if (beside !== undefined) return Exit.fail(beside)
         if (ragged !== -1) return Exit.fail(uneven(ragged, rows[ragged]?.length ?? 0, columns.length))
-        return Effect.map(guarded(connection, send(rows)), (count) => {
+        sent += rows.length
+        return Effect.map(send.write(rows), (count) => {
           applied += count
-          rejected += rows.length - count
         })
       }),
-    finish: Effect.sync(() => ({ rows: applied, rejected }))
+    finish: Effect.map(send.finish, (count) => ({ rows: applied += count, rejected: sent - applied }))
   }))
+}
+
+/** Both tell of rows that were applied; those of a write may be told of by the next one, or by `finish`. */
+interface Send {
+  readonly write: (rows: Rows) => Effect.Effect<number, SqlError.SqlError>
+  readonly finish: Effect.Effect<number, SqlError.SqlError>
+}
+
+const copying = (connection: Postgres, sql: string): Send => {
+  let before: Copy.CopyIn | undefined
+  const over = Effect.suspend(() => {
+    const last = before
+    before = undefined
+    return last === undefined ? Exit.succeed(0) : last.over()
+  })
+  return {
+    write: (rows) => {
+      // Outside of a transaction one that is sent already would be applied where the one before fails.
+      const isAhead = connection.wire.inTransaction && !connection.settings.statementSavepoints
+      const send = Effect.suspend(() => {
+        // Sent now, it would be told of the failed transaction, and not of why.
+        if (before?.hasFailed === true) return over
+        const copy = Copy.send(connection, sql, rows)
+        if (copy instanceof SqlError.SqlError) return Exit.fail(copy)
+        if (!isAhead) return copy.over()
+        return Effect.zipLeft(over, Effect.sync(() => {
+          before = copy
+        }))
+      })
+      return isAhead ? send : guarded(connection, send)
+    },
+    finish: over
+  }
 }
 
 const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`

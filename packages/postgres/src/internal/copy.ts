@@ -29,28 +29,27 @@ const often = 262_144
 /** Bytes that may lie here before the socket is read no more. */
 const most = 1_048_576
 
-/** Copies these rows, all or none, in one round trip; ends with their number. */
-export const send = (connection: Postgres, sql: string, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<number, SqlError.SqlError> =>
-  Effect.suspend(() => {
-    const { wire } = connection
-    const copy = new CopyIn(connection, sql, "bulk")
-    let isSent = false
-    const push = (): void => {
-      if (isSent) return wire.push()
-      isSent = true
-      copy.isEnded = true
-      wire.send(copy)
-    }
-    messages.query(sql)
-    const refusal = write(rows, sql, 0, push)
-    if (refusal !== undefined) {
-      messages.clear()
-      return Exit.fail(refusal)
-    }
-    messages.copyDone()
-    push()
-    return copy.over()
-  })
+/** Sends these rows, which are copied all or none, and waits for nothing; `over` ends with their number. */
+export const send = (connection: Postgres, sql: string, rows: ReadonlyArray<ReadonlyArray<unknown>>): CopyIn | SqlError.SqlError => {
+  const { wire } = connection
+  const copy = new CopyIn(connection, sql, "bulk")
+  let isSent = false
+  const push = (): void => {
+    if (isSent) return wire.push()
+    isSent = true
+    copy.isEnded = true
+    wire.send(copy)
+  }
+  messages.query(sql)
+  const refusal = write(rows, sql, 0, push)
+  if (refusal !== undefined) {
+    messages.clear()
+    return refusal
+  }
+  messages.copyDone()
+  push()
+  return copy
+}
 
 /** What both directions have in common: how the command ends, and who waits for it. */
 abstract class Copy extends Task {
@@ -71,6 +70,10 @@ abstract class Copy extends Task {
   /** It has come to its end in good order. */
   get isDone(): boolean {
     return this.isOver && this.failed === undefined
+  }
+
+  get hasFailed(): boolean {
+    return this.failed !== undefined
   }
 
   protected wake(): void {
