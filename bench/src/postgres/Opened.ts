@@ -26,8 +26,12 @@ const types: Driver.CustomTypesConfig = {
   getTypeParser: (oid, format) => oid === timestamp ? (value: string) => value : Driver.types.getTypeParser(oid, format)
 }
 
-export const ours = (place: Place): Effect.Effect<Database.Database, unknown, Scope.Scope> =>
-  Effect.provide(Postgres.make({ ...login(place), pool: { max: size, min: size } }), Reactivity.layer)
+/** With `lanes`, single statements share so many of its connections. */
+export const ours = (place: Place, lanes?: number): Effect.Effect<Database.Database, unknown, Scope.Scope> =>
+  Effect.provide(
+    Postgres.make({ ...login(place), pool: { max: size, min: size }, ...(lanes === undefined ? {} : { pipeline: { lanes } }) }),
+    Reactivity.layer
+  )
 
 export const stock = (place: Place): Effect.Effect<Stock.PgClient, unknown, Scope.Scope> =>
   Effect.provide(Stock.make({ ...login(place), maxConnections: size, minConnections: size, types }), Reactivity.layer)
