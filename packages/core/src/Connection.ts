@@ -52,6 +52,8 @@ export interface Query {
   readonly fetchSize: number
   /** Milliseconds after which the server shall stop the statement, where it can; core keeps it as well. */
   readonly timeout: number | undefined
+  /** What a column is in its table (`table`, `nullable`) is wanted, also where the server must be asked for it. Default false. */
+  readonly describes?: boolean | undefined
 }
 
 /**
@@ -74,7 +76,7 @@ export interface Column {
   readonly name: string
   /** The dialect's own name of its type. */
   readonly type: string | undefined
-  /** Whether it may be NULL. */
+  /** Whether it may be NULL, where that is known. */
   readonly nullable: boolean | undefined
   /** Digits in all, for a decimal. */
   readonly precision: number | undefined

@@ -132,9 +132,9 @@ export interface Config extends Database.Config, Hosts.Config {
    */
   readonly types?: Readonly<Record<string, Pick<Codec<unknown>, "decode">>> | undefined
   /**
-   * A statement that fails in a transaction, or is interrupted there, leaves it as it was before: each runs in a savepoint.
-   * Without it the transaction has failed for all of its statements, as the server has it. Streams have none. Default
-   * false.
+   * A statement that fails in a transaction, or is interrupted there, leaves it as it was before: each runs in a savepoint,
+   * and so does each chunk of a stream. Without it the transaction has failed for all of its statements, as the server has
+   * it. Default false.
    */
   readonly statementSavepoints?: boolean | undefined
   /**

@@ -8,6 +8,7 @@ import * as TcpProxy from "@sluice/testkit/TcpProxy"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -166,6 +167,52 @@ describe.skipIf(isMissing)("Postgres, interrupted", () => {
       yield* Effect.scoped(Effect.flatMap(db.session, () => kill(idle)))
       yield* Effect.sleep(50)
       yield* Effect.all(Array.from({ length: 6 }, () => db`SELECT 1`), { concurrency: 3 })
+    })))
+
+  it.live("S5 the server keeps a statement's timeout as well, for that statement alone, and a shorter one of the session's stays", () =>
+    Effect.forEach([{}, { statementSavepoints: true }, { maxPreparedStatements: 0 }, { maxPreparedStatements: 2 }, { pipeline: { lanes: 1 } }] as const, (config) =>
+      on({ ...config, pool: { max: 1 } }, (db) => Effect.gen(function*() {
+        const kept = "SELECT current_setting('statement_timeout') AS kept, $1::int AS n"
+        const timed = (n: number, timeout: number) => db.unsafe<{ kept: string; n: number }>(kept, [n]).timeout(timeout)
+        const plain = db.unsafe<{ kept: string }>(kept, [0])
+        for (let round = 0; round < 2; round++) {
+          assert.deepStrictEqual(yield* timed(1, 2_500), [{ kept: "4s", n: 1 }])
+          assert.deepStrictEqual(yield* timed(2, 60_000), [{ kept: "61s", n: 2 }])
+          assert.strictEqual((yield* plain)[0]?.kept, "0")
+          // Zero rows have columns, too, and what fails leaves nothing.
+          const none = yield* db.unsafe("SELECT 1 AS one WHERE false").timeout(1_000).result
+          assert.deepStrictEqual([none.rows, none.columns.map(({ name }) => name)], [[], ["one"]])
+          assert.strictEqual((yield* reasonOf(db`SELECT 1 / (${round} - ${round})`.timeout(1_000)))._tag, "DataError")
+          assert.strictEqual((yield* plain)[0]?.kept, "0")
+          yield* db.transaction(Effect.gen(function*() {
+            yield* db`SET LOCAL statement_timeout = '3s'`
+            assert.deepStrictEqual(yield* timed(3, 60_000), [{ kept: "3s", n: 3 }])
+            assert.deepStrictEqual(yield* timed(4, 500), [{ kept: "2s", n: 4 }])
+            assert.strictEqual((yield* plain)[0]?.kept, "3s")
+            if ("statementSavepoints" in config) {
+              assert.strictEqual((yield* reasonOf(db`SELECT 1 / (1 - ${1})`.timeout(500)))._tag, "DataError")
+              assert.strictEqual((yield* plain)[0]?.kept, "3s")
+            }
+          }))
+        }
+        assert.strictEqual((yield* db.unsafe("CREATE TABLE t (a INTEGER)").timeout(1_000).run).rowsAffected, 0)
+        assert.strictEqual((yield* db.unsafe("INSERT INTO t VALUES (1), (2)").timeout(1_000).run).rowsAffected, 2)
+        yield* db.unsafe("VACUUM t").timeout(10_000)
+      })), { discard: true }), 30_000)
+
+  it.live("S5 a process that stands still has its statement stopped by the server, when its own time is over", () =>
+    on({ pool: { max: 2 } }, (db) => Effect.gen(function*() {
+      yield* db`SELECT 1`
+      const fiber = yield* Effect.fork(reasonOf(db`SELECT pg_sleep(20)`.timeout(500)))
+      yield* Effect.sleep(100)
+      // Nothing of this process runs: no timer of ours, and no cancel.
+      const until = performance.now() + 2_500
+      while (performance.now() < until);
+      const asked = yield* Effect.either(Fiber.join(fiber))
+      assert.isTrue(Either.isRight(asked))
+      const reason = Either.getOrThrow(asked)
+      assert.deepStrictEqual([reason._tag, reason.isRetryable], ["StatementTimeoutError", true])
+      assert.strictEqual(yield* running(db), 0)
     })))
 
   it.live("a user's cancel, a statement's timeout and the server's own are told apart", () =>

@@ -3,6 +3,7 @@
  * dialect.
  */
 import { assert, describe, it } from "@effect/vitest"
+import type * as Connection from "@sluice/core/Connection"
 import * as Retry from "@sluice/core/Retry"
 import * as Postgres from "@sluice/postgres/Postgres"
 import * as Deferred from "effect/Deferred"
@@ -77,6 +78,32 @@ describe.skipIf(isMissing)("Postgres", () => {
         assert.strictEqual((yield* db`UPDATE t SET ${db.update({ price: 2 })} WHERE id = 1`.run).rowsAffected, 1)
         assert.strictEqual((yield* db`UPDATE t SET price = data.price FROM ${db.updateValues([{ id: 1, price: 3.5 }], "data")} WHERE t.id = data.id`.run).rowsAffected, 1)
       })))
+
+    it.live("columns tell their table and whether they may be NULL, of a result and of a statement that is not run", () =>
+      Effect.forEach([{}, { pipeline: { lanes: 1 } }] as const, (config) => on(config, (db) => Effect.gen(function*() {
+        yield* db`CREATE TYPE mood AS ENUM ('sad', 'happy')`
+        yield* db`CREATE DOMAIN word AS TEXT NOT NULL`
+        yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, mood mood NOT NULL, word word)`
+        yield* db`CREATE VIEW seen AS SELECT id, name FROM t`
+        const shown = (columns: ReadonlyArray<Connection.Column>) => columns.map(({ name, nullable, table, type }) => [name, type, table, nullable])
+        const all = db`SELECT id, name AS alias, mood, word, id + 1 AS sum FROM t`
+        const expected = [
+          ["id", "int4", "t", false], ["alias", "text", "t", true], ["mood", "mood", "t", false], ["word", "text", "t", false],
+          ["sum", "int4", undefined, undefined]
+        ]
+        assert.deepStrictEqual(shown((yield* all.result).columns), expected)
+        assert.deepStrictEqual(shown(yield* db.describe(all)), expected)
+        assert.deepStrictEqual(shown((yield* db.transaction(all.result)).columns), expected)
+        // What a table has, an outer join takes back; a view says nothing of it.
+        assert.deepStrictEqual(shown((yield* db`SELECT b.id FROM t AS a LEFT JOIN t AS b ON b.id = a.id + 1`.result).columns), [["id", "int4", "t", undefined]])
+        assert.deepStrictEqual(shown((yield* db`SELECT b.id FROM t AS a JOIN t AS b ON b.id = a.id + 1`.result).columns), [["id", "int4", "t", false]])
+        assert.deepStrictEqual(shown((yield* db`SELECT * FROM seen`.result).columns), [["id", "int4", "seen", undefined], ["name", "text", "seen", undefined]])
+        yield* db`ALTER TABLE t ALTER COLUMN name SET NOT NULL`
+        assert.strictEqual((yield* all.result).columns[1]?.nullable, false)
+        // A transaction that has failed is asked for nothing.
+        yield* Effect.ignore(db.transaction(Effect.zipRight(Effect.ignore(db`SELEC`), db.describe(all))))
+        assert.strictEqual((yield* all.result).columns.length, 5)
+      })), { discard: true }))
 
     it.live("prepared statements are kept up to the limit, by text and types, and those given up are closed", () =>
       on({ maxPreparedStatements: 5, pool: { max: 1 } }, (db) => Effect.gen(function*() {

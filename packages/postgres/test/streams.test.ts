@@ -6,6 +6,7 @@ import type * as Bulk from "@sluice/core/Bulk"
 import type * as Database from "@sluice/core/Database"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { on, reasonOf } from "./asking.js"
 import { isMissing } from "./server.js"
@@ -60,6 +61,48 @@ describe.skipIf(isMissing)("Postgres, streams and bulk", () => {
         assert.deepStrictEqual(yield* own, [{ a: 1 }])
         yield* session.rollback
       }))
+    })))
+
+  it.live("with statementSavepoints a stream that fails, or is interrupted, leaves its transaction and what ran beside it as they were", () =>
+    on({ statementSavepoints: true }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY)`
+      const failing = db<{ i: number }>`SELECT 10 / (6 - i) AS q, i FROM generate_series(1, 10) AS i`.with({ fetchSize: 2 })
+      yield* db.transaction(Effect.gen(function*() {
+        yield* db`INSERT INTO t VALUES (0)`
+        // In the first fetch, and in a later one, with statements between the fetches.
+        assert.strictEqual((yield* reasonOf(Stream.runDrain(db`SELECT nothing FROM nowhere`.stream)))._tag, "SqlSyntaxError")
+        assert.strictEqual((yield* reasonOf(Stream.runDrain(db`SELECT 1 / (i - 1) FROM generate_series(1, 10) AS i`.stream)))._tag, "DataError")
+        const many = db<{ i: number }>`SELECT 10 / (606 - i) AS q, i FROM generate_series(1, 1000) AS i`.with({ fetchSize: 100 })
+        const reason = yield* reasonOf(Stream.runForEachChunk(many.stream, (chunk) => db`INSERT INTO t VALUES (${Chunk.unsafeHead(chunk).i})`))
+        assert.strictEqual(reason._tag, "DataError")
+        assert.strictEqual((yield* reasonOf(Stream.runDrain(failing.stream)))._tag, "DataError")
+        for (const pause of [1, 5, 20]) {
+          const fiber = yield* Effect.fork(Stream.runDrain(db`SELECT i, pg_sleep(0.001) FROM generate_series(1, 100000) AS i`.stream))
+          yield* Effect.sleep(pause)
+          yield* Fiber.interrupt(fiber)
+          yield* db`INSERT INTO t VALUES (${-pause})`
+        }
+        assert.strictEqual(yield* Stream.runCount(db`SELECT * FROM generate_series(1, 2500) AS i`.stream), 2_500)
+      }))
+      const ids = yield* db<{ id: number }>`SELECT id FROM t ORDER BY id`.column("id")
+      assert.includeMembers([...ids], [-20, -5, -1, 0, 1, 65])
+      assert.isAtLeast(ids.length, 8)
+    })))
+
+  it.live("V2 in a transaction the failure of a bulk write comes out of it, of the next one or of finish, and nothing is applied", () =>
+    on({}, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)`
+      for (const at of [0, 1, 2]) {
+        const writes = [0, 1, 2].map((n) => [[10 * n, "a"], [at === n ? 10 * n : 10 * n + 1, "b"]])
+        const reason = yield* reasonOf(db.transaction(load(db, {}, ...writes)))
+        assert.deepStrictEqual([reason._tag, reason.line, reason.outcome], ["UniqueViolation", 2, "not-applied"])
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 0)
+      }
+      assert.deepStrictEqual(yield* db.transaction(load(db, {}, [[1, "a"]], [], [[2, "b"], [3, "c"]])), { rows: 3, rejected: 0 })
+      // Not asked for its end, it is part of the transaction all the same.
+      const left = db.transaction(db.withConnection((connection) => Effect.scoped(Effect.flatMap(connection.bulk!({ table: "t", columns: ["id", "name"], onConflict: "error" }), (writer) => writer.write([[1, "again"]])))))
+      assert.strictEqual((yield* reasonOf(left))._tag, "TransactionAbortedError")
+      assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t`.scalar, 3)
     })))
 
   it.live("S1 a fetch of wide rows is a small one", () =>

@@ -164,7 +164,7 @@ export class Held {
   lend<A, E, R>(scope: Scope, use: (connection: Connection) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(
-        Effect.suspend(() => this.occupied === undefined ? this.turn(scope, restore) : Effect.fail(this.occupied)),
+        Effect.suspend(() => this.occupied === undefined ? this.turn(scope, restore) : this.refuse(this.occupied)),
         Effect.matchCauseEffect(restore(Effect.suspend(() => use(this.connection))), {
           onSuccess: (value) => {
             this.done()

@@ -209,7 +209,7 @@ const openHeld = (client: Client, scope: OwnScope, prepared: Prepared): Effect.E
       // Without this, the end of the transaction would look like that of the rows.
       const next = () => held.streams.has(inner) ? demanded(rows, prepared) : Effect.fail(ended())
       const chunk = held.run(scope, next, !prepared.leavesState, prepared)
-      return { columns: rows.columns, next: Effect.suspend(() => held.occupied === undefined ? chunk : Effect.fail(held.occupied)) }
+      return { columns: rows.columns, next: Effect.suspend(() => held.occupied === undefined ? chunk : held.refuse(held.occupied, "stream")) }
     })
   )
 

@@ -51,6 +51,7 @@ export interface OwnOptions extends Options {
 }
 
 const objects: Mode = { rowMode: "object", prepare: true, transform: true, decodes: true }
+const described: Mode = { ...objects, describes: true }
 const arrays: Mode = { rowMode: "array", prepare: true, transform: true, decodes: false }
 const natives: Mode = { rowMode: "object", prepare: true, transform: false, decodes: false }
 
@@ -98,7 +99,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   get result(): Effect.Effect<Result<A>, SqlError.SqlError> {
-    return this.execute(objects, (result, isDecoded) => this.resultOf(result, isDecoded))
+    return this.execute(described, (result, isDecoded) => this.resultOf(result, isDecoded))
   }
 
   get results(): Effect.Effect<ReadonlyArray<Result<A>>, SqlError.SqlError> {
@@ -136,7 +137,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   column<K extends keyof A & string>(name: K): Effect.Effect<ReadonlyArray<A[K]>, SqlError.SqlError> {
-    return Effect.flatMap(this.result, ({ columns, rows }) => {
+    return Effect.flatMap(this.execute(objects, (result, isDecoded) => this.resultOf(result, isDecoded)), ({ columns, rows }) => {
       const first = rows[0]
       const known = first === undefined ? columns.some((column) => this.outName(column.name) === name) : name in (first as object)
       return known ? Effect.succeed(rows.map((row) => row[name])) : this.mismatch(`a column named ${name}`, rows.length)

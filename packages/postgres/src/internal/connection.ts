@@ -21,9 +21,11 @@ import { Describe } from "./describe.js"
 import { capabilitiesOf } from "./dialect.js"
 import type { DriverError } from "./driver.js"
 import { toSqlError } from "./errors.js"
+import { limitOf } from "./limit.js"
 import * as Many from "./many.js"
 import { type Encoded, messages } from "./messages.js"
 import type { Settings } from "./options.js"
+import { columnsOf } from "./origins.js"
 import { miscounted } from "./placeholders.js"
 import { keepsSession } from "./pooler.js"
 import { answer, unfit } from "./result.js"
@@ -98,7 +100,14 @@ export class Postgres implements Connection.Connection {
   execute(query: Connection.Query): Effect.Effect<Connection.Result, SqlError.SqlError> {
     const params = this.encoded(query)
     if (params instanceof SqlError.SqlError) return Exit.fail(params)
-    return Effect.async((resume) => this.run(query, params, 1, resume))
+    const run = Effect.async<Connection.Result, SqlError.SqlError>((resume) => this.run(query, params, 1, resume))
+    return query.describes === true ? Effect.flatMap(run, (result) => Effect.map(this.told(result.columns, query.sql), (columns) => ({ ...result, columns }))) : run
+  }
+
+  // The statement was answered: what its columns are is not worth a failure.
+  private told(columns: ReadonlyArray<Connection.Column>, sql: string): Effect.Effect<ReadonlyArray<Connection.Column>> {
+    return this.wire.status === Status.failed ? Exit.succeed(columns)
+      : Effect.catchAll(columnsOf(columns, sql, this.settings.shapes, (query) => this.execute(query)), () => Exit.succeed(columns))
   }
 
   results(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Result>, SqlError.SqlError> {
@@ -119,25 +128,38 @@ export class Postgres implements Connection.Connection {
     const { cancels, inTransaction } = wire
     const statement = this.statement(query)
     const isGuarded = wire.status === Status.open && (this.alone.size > 0 || (this.settings.statementSavepoints && !ending.test(query.sql)))
+    const limit = query.timeout === undefined || this.settings.isEmbedded ? undefined
+      : limitOf(query, this.statements, statement.name !== "" && this.settings.maxPrepared >= fewest, wire.status === Status.open)
     const task = new Run(query, statement, this.settings.shapes, this.bigints(query), isGuarded, (run, error) => {
       if (error === undefined) return resume(resultOf(run))
       const again = retries > 0 && isStale(error, statement)
       if (again) this.outdated(error, statement)
       const end = (): void => {
-        if (again && !wire.isClosed && wire.status !== Status.failed) this.run(query, params, retries - 1, resume)
+        if (again && cancels === wire.cancels && !wire.isClosed && wire.status !== Status.failed) this.run(query, params, retries - 1, resume)
         else resume(Exit.fail(this.failure(error, query, "execute", inTransaction)))
       }
-      const mustUnguard = isGuarded && wire.status === Status.failed
-      if (cancels === wire.cancels) return mustUnguard ? wire.query(unguard, end) : end()
-      // A cancelling that is under way would hit what is sent now: `settle` does it.
-      this.isGuardOpen ||= mustUnguard
-      resume(Exit.fail(this.failure(error, query, "execute", inTransaction)))
-    })
+      if (isGuarded) this.undo(cancels, end)
+      else end()
+    }, false, limit)
     this.statements.writeClosing()
     task.write(params)
     const large = tooLarge(query.sql)
-    if (large !== undefined) return resume(Exit.fail(large))
+    if (large !== undefined) {
+      statement.isPending = false
+      limit?.over()
+      return resume(Exit.fail(large))
+    }
     wire.send(task)
+  }
+
+  /** Rolls back to the savepoint of a statement that failed. */
+  private undo(cancels: number, then: () => void): void {
+    const { wire } = this
+    if (wire.status !== Status.failed || wire.isClosed) return then()
+    if (cancels === wire.cancels) return wire.query(unguard, then)
+    // A cancelling that is under way would hit what is sent now: `settle` does it.
+    this.isGuardOpen = true
+    then()
   }
 
   /** Sends a query in a transaction without waiting for those before it. */
@@ -197,6 +219,7 @@ export class Postgres implements Connection.Connection {
       const { wire } = this
       const begin = wire.status === Status.idle
       const isAlone = begin || this.alone.size > 0
+      const isGuarded = !isAlone && this.settings.statementSavepoints
       const statement = this.statement(query)
       let stale: DriverError | undefined
       const cursor: Cursor = new Cursor(wire, {
@@ -205,6 +228,8 @@ export class Postgres implements Connection.Connection {
         shapes: this.settings.shapes,
         bigints: this.bigints(query),
         isAlone,
+        isGuarded,
+        undo: (cancels, then) => this.undo(cancels, then),
         failure: (error) => {
           if (isStale(error, statement)) stale = error
           return this.failure(error, query, "stream", true)
@@ -217,8 +242,8 @@ export class Postgres implements Connection.Connection {
       return Effect.catchAll(open, (error) => {
         if (stale === undefined) return Effect.fail(error)
         this.outdated(stale, statement)
-        // The transaction that has failed by it is the user's, who alone may begin it anew.
-        return begin && retries > 0 ? Effect.zipRight(Transactions.leave(this, cursor), this.opened(query, params, scope, retries - 1)) : Effect.fail(error)
+        // A transaction that has failed by it is the user's, who alone may begin it anew.
+        return (begin || isGuarded) && retries > 0 ? Effect.zipRight(Transactions.leave(this, cursor), this.opened(query, params, scope, retries - 1)) : Effect.fail(error)
       })
     })
   }
@@ -236,7 +261,7 @@ export class Postgres implements Connection.Connection {
     return Effect.async((resume) => {
       const { inTransaction } = this.wire
       const task = new Describe(this.settings.shapes, (columns, error) =>
-        resume(error === undefined ? Exit.succeed(columns) : Exit.fail(this.failure(error, query, "describe", inTransaction))))
+        resume(error === undefined ? this.told(columns, query.sql) : Exit.fail(this.failure(error, query, "describe", inTransaction))))
       messages.parse("", query.sql, []).describeStatement("").sync()
       this.wire.send(task)
     })
@@ -296,6 +321,9 @@ export class Postgres implements Connection.Connection {
     return how === "graceful" ? this.wire.quit : endSession(this.wire, this.settings)
   }
 }
+
+// With less room the limit's own statement would push out the one that it is for.
+const fewest = 4
 
 const unguard = `ROLLBACK TO SAVEPOINT ${guard}; RELEASE SAVEPOINT ${guard}`
 

@@ -17,6 +17,7 @@ import type { DriverError } from "./driver.js"
 import { type Bytes, int32 } from "./frames.js"
 import { type Encoded, messages } from "./messages.js"
 import { unfit } from "./result.js"
+import { guard } from "./run.js"
 import type { Read, Shape, Shapes } from "./shapes.js"
 import type { Statement, Statements } from "./statements.js"
 import { Task } from "./task.js"
@@ -36,6 +37,10 @@ export interface Options {
   readonly bigints: boolean
   /** It is in a transaction of ours, for streams alone. */
   readonly isAlone: boolean
+  /** Each fetch is in a savepoint of its own: the portal outlives it, and what runs between two fetches is not undone with one. */
+  readonly isGuarded: boolean
+  /** Rolls a failed fetch back to its savepoint, unless something has been cancelled since this count. */
+  readonly undo: (cancels: number, then: () => void) => void
   readonly failure: (error: DriverError) => SqlError.SqlError
   /** Its rows have come to their end: what ends with them, ends. */
   readonly over: Effect.Effect<void, SqlError.SqlError>
@@ -69,13 +74,14 @@ export class Cursor {
       const { name, sql, types, isParsed } = this.options.statement
       statements.writeClosing()
       if (begin) messages.run("BEGIN")
+      this.save()
       if (!isParsed) {
         this.options.statement.isPending = true
         messages.parse(name, sql, types).describeStatement(name)
       }
       messages.bind(this.portal, name, params)
       if (isParsed) this.shaped(this.options.statement.shape)
-      this.fetch(new Fetch(this, begin ? 1 : 0), Math.min(first, this.most))
+      this.fetch(begin ? 1 : 0, Math.min(first, this.most))
       return this.opened()
     })
   }
@@ -109,13 +115,21 @@ export class Cursor {
     if (this.isFetching || this.isOver || this.error !== undefined) return
     const size = this.rows === 0 ? this.most : Math.min(this.most, Math.max(1, Math.floor(target / (this.bytes / this.rows))))
     this.bytes = this.rows = 0
-    this.fetch(new Fetch(this, 0), size)
+    this.save()
+    this.fetch(0, size)
   }
 
-  private fetch(task: Fetch, size: number): void {
+  private save(): void {
+    if (this.options.isGuarded) messages.run(`SAVEPOINT ${guard}`)
+  }
+
+  // `before` statements of ours stand before it in its round trip.
+  private fetch(before: number, size: number): void {
     this.isFetching = true
-    messages.execute(this.portal, size).sync()
-    this.wire.send(task)
+    messages.execute(this.portal, size)
+    if (this.options.isGuarded) messages.run(`RELEASE ${guard}`)
+    messages.sync()
+    this.wire.send(new Fetch(this, this.options.isGuarded ? before + 1 : before, this.wire.cancels))
   }
 
   private wait<A>(again: () => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
@@ -155,7 +169,12 @@ export class Cursor {
   }
 
   /** A fetch is over: with the last row, with a failure, or with more to come. */
-  fetched(how: "over" | "suspended", fault: DriverError | undefined): void {
+  fetched(how: "over" | "suspended", fault: DriverError | undefined, cancels: number): void {
+    if (fault !== undefined && this.options.isGuarded) return this.options.undo(cancels, () => this.told(how, fault))
+    this.told(how, fault)
+  }
+
+  private told(how: "over" | "suspended", fault: DriverError | undefined): void {
     this.isFetching = false
     this.isOpened = true
     this.options.statement.isPending = false
@@ -198,7 +217,7 @@ class Fetch extends Task {
   private how: "over" | "suspended" = "over"
 
   /** `skipped` statements stand before it in its round trip. */
-  constructor(private readonly cursor: Cursor, private skipped: number) {
+  constructor(private readonly cursor: Cursor, private skipped: number, private readonly cancels: number) {
     super()
   }
 
@@ -225,10 +244,10 @@ class Fetch extends Task {
   }
 
   ready(): void {
-    this.cursor.fetched(this.how, this.fault)
+    this.cursor.fetched(this.how, this.fault, this.cancels)
   }
 
   lost(error: DriverError): void {
-    this.cursor.fetched("over", error)
+    this.cursor.fetched("over", error, this.cancels)
   }
 }

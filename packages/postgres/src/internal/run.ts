@@ -10,6 +10,7 @@ import type * as Connection from "@sluice/core/Connection"
 import type * as SqlError from "@sluice/core/SqlError"
 import type { DriverError } from "./driver.js"
 import type { Bytes } from "./frames.js"
+import type { Limit } from "./limit.js"
 import { type Encoded, messages } from "./messages.js"
 import type { Read, Shape, Shapes } from "./shapes.js"
 import type { Statement } from "./statements.js"
@@ -29,6 +30,8 @@ export class Run extends Task {
   affected = 0
   private read: Read | undefined
   private skipped: number
+  /** Statements of ours that are bound before it. */
+  private before: number
 
   constructor(
     readonly query: Connection.Query,
@@ -38,22 +41,27 @@ export class Run extends Task {
     readonly isGuarded: boolean,
     private readonly done: Done,
     /** A task before this one, which is under way, has it parsed, and this one fails with it: its shape is known when that is answered. */
-    private readonly follows = false
+    private readonly follows = false,
+    private readonly limit?: Limit
   ) {
     super()
-    this.skipped = isGuarded ? 1 : 0
-    if (statement.isParsed) this.shaped(statement.shape)
+    this.before = (isGuarded ? 1 : 0) + (limit === undefined ? 0 : 1)
+    this.skipped = (isGuarded ? 1 : 0) + (limit?.isParsedHere === true ? 1 : 0)
+    // A limit answers with a row of its own.
+    if (statement.isParsed && limit === undefined) this.shaped(statement.shape)
   }
 
   /** Writes its messages. */
   write(params: ReadonlyArray<Encoded>): void {
     const { name, sql, types } = this.statement
     if (this.isGuarded) messages.run(`SAVEPOINT ${guard}`)
+    this.limit?.writeBegin()
     if (!this.statement.isParsed && !this.follows) {
       this.statement.isPending = true
       messages.parse(name, sql, types).describeStatement(name)
     }
     messages.bind("", name, params).execute("", 0)
+    this.limit?.writeEnd()
     if (this.isGuarded) messages.run(`RELEASE ${guard}`)
     messages.sync()
   }
@@ -72,12 +80,16 @@ export class Run extends Task {
   }
 
   override parsed(): void {
-    if (this.skipped > 0) this.skipped--
-    else if (this.statement.name !== "") this.statement.isParsed = true
+    if (this.skipped > 0) {
+      if (--this.skipped === 0 && this.limit?.isParsedHere === true) this.limit.parsed()
+    } else if (this.statement.name !== "") this.statement.isParsed = true
   }
 
   override bound(): void {
-    if (this.follows) this.shaped(this.statement.shape)
+    if (!this.follows && this.limit === undefined) return
+    const before = this.before--
+    if (before === 0) this.shaped(this.statement.shape)
+    else if (before < 0) this.read = undefined
   }
 
   override row(bytes: Bytes, from: number): void {
@@ -94,6 +106,7 @@ export class Run extends Task {
     // SAVEPOINT and RELEASE end with no number.
     const count = affectedOf(tag)
     if (count > 0) this.affected = count
+    else if (defining.test(tag)) this.shapes.forget()
   }
 
   override drop(): void {
@@ -103,6 +116,7 @@ export class Run extends Task {
 
   ready(): void {
     this.statement.isPending = false
+    this.limit?.over()
     this.done(this, this.fault)
   }
 
@@ -110,6 +124,9 @@ export class Run extends Task {
     this.done(this, error)
   }
 }
+
+// What a procedure or a block does, no tag tells.
+const defining = /^(?:ALTER|CREATE|DROP|DO|CALL|COMMENT)\b/
 
 /** `INSERT 0 5` changed five rows, `SELECT 5` none. */
 export const affectedOf = (tag: string): number => {

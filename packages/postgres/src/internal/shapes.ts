@@ -16,21 +16,40 @@ import { names, Oid } from "./oids.js"
 /** Makes a row of a DataRow's bytes; throws `Unfit`. */
 export type Read = (bytes: Bytes, from: number) => unknown
 
-interface Field {
+/** A column, as RowDescription has it. */
+export interface Field {
   readonly name: string
   readonly oid: number
   readonly modifier: number
+  /** The table's number, 0 for what is no table's column, and the column's in it. */
+  readonly table: number
+  readonly attribute: number
 }
+
+const shapes = new WeakMap<ReadonlyArray<Connection.Column>, Shape>()
+
+/** Whose columns these are. */
+export const shapeOf = (columns: ReadonlyArray<Connection.Column>): Shape | undefined => shapes.get(columns)
 
 export class Shape {
   private readonly readers = new Map<string, Read>()
   private described: ReadonlyArray<Connection.Column> | undefined
+  /** Its columns with what the catalog says of them, where it was asked. */
+  told: ReadonlyArray<Connection.Column> | undefined
 
   constructor(private readonly list: ReadonlyArray<Field>, private readonly settings: Omit<Reading, "bigints">) {}
 
   get columns(): ReadonlyArray<Connection.Column> {
-    return this.described ??= this.list.map(columnOf)
+    if (this.described !== undefined) return this.described
+    const described = this.list.map(columnOf)
+    shapes.set(described, this)
+    return this.described = described
   }
+
+  get fields(): ReadonlyArray<Field> {
+    return this.list
+  }
+
 
   /** The reader of rows in this mode. */
   reader(rowMode: Connection.Query["rowMode"], bigints: boolean): Read {
@@ -65,6 +84,8 @@ export class Shapes {
   private readonly known = new Map<string, Shape>()
   private readonly settings: Omit<Reading, "bigints">
   private readonly registered = new Map<number, Registered>()
+  /** More was asked of some of them. */
+  isTold = false
 
   constructor(settings: Omit<Reading, "bigints" | "registered">) {
     this.settings = { ...settings, registered: this.registered }
@@ -77,6 +98,13 @@ export class Shapes {
     this.known.clear()
   }
 
+  /** Tables may have changed: what their columns are is asked for again. */
+  forget(): void {
+    if (!this.isTold) return
+    this.isTold = false
+    for (const shape of this.known.values()) shape.told = undefined
+  }
+
   /** The shape that a RowDescription tells. */
   of(bytes: Bytes, from: number, to: number): Shape {
     const key = bytes.latin1Slice(from, to)
@@ -86,7 +114,7 @@ export class Shapes {
     let at = from + 2
     for (let count = int16(bytes, from); count > 0; count--) {
       const end = textEnd(bytes, at)
-      list.push({ name: bytes.utf8Slice(at, end), oid: int32(bytes, end + 7) >>> 0, modifier: int32(bytes, end + 13) })
+      list.push({ name: bytes.utf8Slice(at, end), oid: int32(bytes, end + 7) >>> 0, modifier: int32(bytes, end + 13), table: int32(bytes, end + 1) >>> 0, attribute: int16(bytes, end + 5) })
       at = end + 19
     }
     const shape = new Shape(list, this.settings)

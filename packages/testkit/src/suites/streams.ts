@@ -6,6 +6,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Case } from "../Case.js"
@@ -120,6 +121,26 @@ export const streams: ReadonlyArray<Case> = [
       }))
       assert.strictEqual(rows, 4_000)
       assert.deepStrictEqual(yield* ids(db), beside ? [1, 2, 1_001, 2_001, 3_001, 4_001] : [1, 2])
+    })
+  },
+  {
+    law: "S4",
+    title: "a stream that fails, or is interrupted, leaves its transaction as it was",
+    needs: ["streaming", "failedStatement"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* db.transaction(Effect.gen(function*() {
+        yield* add(db, 1)
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(Stream.runDrain(db.unsafe(bench.profile.sql.failsAfterFive).with({ fetchSize: 2 }).stream))))
+        yield* add(db, 2)
+        if (bench.profile.has.has("interruption")) {
+          const fiber = yield* Effect.fork(Stream.runDrain(db.unsafe(bench.profile.sql.endless).stream))
+          yield* Effect.sleep(30)
+          yield* Fiber.interrupt(fiber)
+        }
+        yield* within(add(db, 3), 5_000, "the next statement")
+      }))
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3])
     })
   },
   {

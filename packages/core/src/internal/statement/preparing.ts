@@ -27,6 +27,8 @@ export interface Mode {
   readonly transform: boolean
   /** Its rows go through a RowDecoder, where there is one. */
   readonly decodes: boolean
+  /** Who asks looks at the columns, too. */
+  readonly describes?: boolean
 }
 
 type Own = Pick<StatementImpl<unknown>, "client" | "source" | "options" | "compiled">
@@ -83,7 +85,8 @@ export const prepare = (
     integers: options.integers ?? (context.unsafeMap.get(StockClient.SafeIntegers.key) === true ? "bigint" : client.settings.integers),
     duplicates: options.duplicates ?? client.settings.duplicates,
     fetchSize,
-    timeout
+    timeout,
+    describes: mode.describes
   }
   return Either.right({
     query,
