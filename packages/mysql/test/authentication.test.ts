@@ -106,6 +106,10 @@ describe.skipIf(isMissing)("authentication", () => {
 
       const { ca, issue } = yield* authority
       const encrypted = yield* asking("mysql_clear_password", issue("server", "IP:127.0.0.1"))
+      // Under `prefer` nobody knows beforehand whether there will be TLS.
+      for (const { port } of [open, encrypted]) assert.strictEqual((yield* refusal({ ...login, port, tls: { mode: "prefer" } }))._tag, "AuthenticationError")
+      yield* Effect.sleep(50)
+      assert.deepStrictEqual([open.answers(), encrypted.answers()], [[], []])
       yield* refusal({ ...login, port: encrypted.port, tls: { ca }, connectTimeout: 500, pool: { acquireTimeout: 600 } })
       assert.strictEqual(encrypted.answers()[0], "s3cr3t\0")
     }))

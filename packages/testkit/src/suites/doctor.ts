@@ -2,7 +2,7 @@
  * Cases of C2 that every dialect can be asked: a database that is well, one that is slow, one whose pool is used up.
  */
 import { assert } from "@effect/vitest"
-import type * as Database from "@sluice/core/Database"
+import * as Database from "@sluice/core/Database"
 import * as Doctor from "@sluice/core/Doctor"
 import * as Effect from "effect/Effect"
 import type { Case } from "../Case.js"
@@ -14,7 +14,7 @@ const step = (report: Doctor.Report, name: string): Doctor.Step => {
   return found
 }
 
-const examined = (db: Database.Database, options: Doctor.Options = {}) => within(Doctor.withOptions(options)(db.doctor), 10_000, "the doctor")
+const examined = (db: Database.Database, options: Doctor.Options = {}) => within(Doctor.withOptions(options)(db.doctor), 15_000, "the doctor")
 
 export const doctor: ReadonlyArray<Case> = [
   {
@@ -69,6 +69,18 @@ export const doctor: ReadonlyArray<Case> = [
         const refused = yield* examined(db, options)
         assert.deepStrictEqual(refused.steps.map(({ name, reason, status }) => [name, status, reason]), [["options", "failed", "ConfigError"]])
       }
+    })
+  },
+  {
+    law: "C2",
+    title: "with replicas their servers and their pools are examined as well",
+    needs: ["server"],
+    run: (bench) => Effect.gen(function*() {
+      const primary = yield* bench.open()
+      const both = yield* examined(yield* Database.withReplicas({ primary, replicas: [yield* bench.open()] }))
+      const count = (name: string) => both.steps.filter((one) => one.name === name).length
+      assert.deepStrictEqual([count("login"), count("version"), count("pool")], [2, 2, 2], Doctor.render(both))
+      assert.notStrictEqual(both.status, "failed")
     })
   },
   {

@@ -72,7 +72,9 @@ export class Sheet {
     return Effect.suspend(() => {
       const start = performance.now()
       const overdue = unanswered(this.settings.timeout)
-      return Effect.match(bounded(step, this.settings.timeout, () => overdue), {
+      // A dialect's mistake is a step that failed, too.
+      const typed = Effect.catchAllDefect(step, (defect) => Effect.fail(SqlError.refine(defect)))
+      return Effect.match(bounded(typed, this.settings.timeout, () => overdue), {
         onSuccess: (finding) => {
           this.done(name, endpoint, performance.now() - start, finding)
           return undefined

@@ -5,6 +5,7 @@ import { assert } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
 import * as Doctor from "@sluice/core/Doctor"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { Case } from "../../Case.js"
 import type { Bench } from "../../Faults.js"
 import { eventually, ids, within } from "../../internal/asking.js"
@@ -72,6 +73,10 @@ export const doctor: ReadonlyArray<Case<Bench>> = [
         assert.strictEqual(report.status, "failed", `mute after ${share}`)
         assert.include(failed(report)?.detail, "no answer within 300 ms")
         assert.include(failed(report)?.hint, "does not answer")
+        // Who does not wait for it leaves nothing behind either.
+        const fiber = yield* Effect.fork(db.doctor)
+        yield* Effect.sleep(50)
+        yield* within(Fiber.interrupt(fiber), 2_000, "the interruption")
         yield* proxy.set({ kind: "none" })
         yield* proxy.reset
         yield* eventually(Effect.map(proxy.open, (open) => open === 0), "the end of the sockets")
