@@ -213,7 +213,7 @@ export interface Sluice extends Executor, AsyncDisposable {
 }
 
 /**
- * Opens a database. Rejects with the layer's error, a `SqlError`.
+ * Opens a database. Rejects with the layer's error, a `SqlError`. A signal ends the opening, and nothing after it.
  *
  * @example
  * ```ts

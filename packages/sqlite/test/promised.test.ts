@@ -189,6 +189,19 @@ describe("transactions", () => {
     expect([calls, await db.query<{ id: number }>`SELECT id FROM things`]).toEqual([3, [{ id: 3 }]])
   })
 
+  it("tell the statements of a nested one, too, why they were stopped", async () => {
+    await using db = await open()
+    const reason = new Error("enough")
+    const controller = new AbortController()
+    const said: Array<unknown> = []
+    expect(await failure(db.transaction((tx) =>
+      tx.transaction(async (inner) => {
+        setTimeout(() => controller.abort(reason), 20)
+        said.push(await failure(inner.query(inner.sql.unsafe(endless))))
+      }), { signal: controller.signal }))).toBe(reason)
+    await expect.poll(() => said).toEqual([reason])
+  })
+
   it("that fail stop what they began and did not await, and say so there", async () => {
     await using db = await open()
     let left: Promise<unknown> = Promise.resolve()

@@ -25,8 +25,8 @@ export class Work<R> {
 
   constructor(
     private readonly runtime: Runtime.Runtime<R>,
-    /** The signal of the transaction that this is the work of. */
-    private readonly outer: AbortSignal | undefined
+    /** The signals of the transactions that this is the work of, the innermost one first. */
+    readonly outer: ReadonlyArray<AbortSignal>
   ) {}
 
   /** The promise of an effect, which begins at once. */
@@ -84,7 +84,7 @@ export class Work<R> {
 
   private thrown(cause: Cause.Cause<unknown>, signal: AbortSignal | undefined): unknown {
     if (!Cause.isInterruptedOnly(cause)) return Cause.squash(cause)
-    const aborted = [signal, this.outer].find((signal) => signal?.aborted === true)
+    const aborted = [signal, ...this.outer].find((signal) => signal?.aborted === true)
     if (aborted !== undefined) return aborted.reason
     return this.refusal ?? SqlError.make(new Reason.CancelledError({ message: "the statement was interrupted by the end of what it was part of" }))
   }

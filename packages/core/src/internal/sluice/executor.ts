@@ -5,9 +5,9 @@
  *
  * @internal
  */
+import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type { Database, DatabaseId } from "../../Database.js"
-import type { SqlClient } from "@effect/sql/SqlClient"
 import type * as Sluice from "../../Sluice.js"
 import type { Statement } from "../../Statement.js"
 import { Query } from "./Query.js"
@@ -28,7 +28,7 @@ export const executor = (database: Database, work: Work<Provided>): Sluice.Execu
       new Query(work, statement(first, args), undefined),
     stream: <A, V>(first: TemplateStringsArray | Statement<A, V>, ...args: ReadonlyArray<unknown>) =>
       new Rows(work, statement(first, args), undefined),
-    transaction: (call, { signal, ...options } = {}) => work.promise(database.transaction(options)(called(database, call, signal)), signal),
+    transaction: (call, { signal, ...options } = {}) => work.promise(database.transaction(options)(called(database, call, signal === undefined ? work.outer : [signal, ...work.outer])), signal),
     run: (effect, options) => work.promise(effect, options?.signal)
   }
 }
@@ -39,10 +39,10 @@ const isTemplate = (first: unknown): first is TemplateStringsArray => Array.isAr
 const called = <A>(
   database: Database,
   call: (transaction: Sluice.Transaction) => PromiseLike<A> | A,
-  signal: AbortSignal | undefined
+  signals: ReadonlyArray<AbortSignal>
 ): Effect.Effect<A, unknown, Provided> =>
   Effect.flatMap(Effect.runtime<Provided>(), (runtime) => {
-    const work = new Work(runtime, signal)
+    const work = new Work(runtime, signals)
     // What it throws is the failure: a SqlError among them is what `retry` looks at.
     const answer = Effect.tryPromise({ try: async () => await call(executor(database, work)), catch: (error) => error })
     return Effect.onError(Effect.zipLeft(answer, work.settled), () => work.stopped)

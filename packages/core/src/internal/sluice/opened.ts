@@ -5,11 +5,11 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
-import * as Context from "effect/Context"
 import * as Database from "../../Database.js"
 import * as Reason from "../../Reason.js"
 import type { Sluice } from "../../Sluice.js"
@@ -32,10 +32,10 @@ export const fromRuntime = async <E>(runtime: ManagedRuntime.ManagedRuntime<Prov
   opened(await built(runtime, signal), Effect.void)
 
 const built = <E>(runtime: ManagedRuntime.ManagedRuntime<Provided, E>, signal: AbortSignal | undefined): Promise<Runtime.Runtime<Provided>> =>
-  new Work(Runtime.defaultRuntime, undefined).promise(runtime.runtimeEffect, signal)
+  new Work(Runtime.defaultRuntime, []).promise(runtime.runtimeEffect, signal)
 
 const opened = (runtime: Runtime.Runtime<Provided>, dispose: Effect.Effect<void>): Sluice => {
-  const work = new Work(runtime, undefined)
+  const work = new Work(runtime, [])
   let closing: Promise<void> | undefined
   const refusal = SqlError.make(new Reason.ClosedError({ message: "the database is closed" }))
   const close = () => closing ??= Effect.runPromise(Effect.zipRight(work.close(refusal), dispose))
