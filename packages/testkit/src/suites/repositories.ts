@@ -163,6 +163,44 @@ export const repositories: ReadonlyArray<Case> = [
   },
   {
     law: "V10",
+    title: "in a batch each is answered with its own row where the ids that the database makes do not ascend",
+    needs: ["returning"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const scattered = db.onDialectOrElse({ pg: () => "(random() * 1000000)::INTEGER", orElse: () => "(abs(random()) % 1000000)" })
+      yield* db.unsafe(`CREATE TABLE badges (id INTEGER UNIQUE DEFAULT ${scattered}, label VARCHAR(20) UNIQUE)`)
+      class Scattered extends Model.Class<Scattered>("Scattered")({ id: Model.Generated(Schema.Number), label: Schema.String }) {}
+      const loaders = yield* Repository.makeDataLoaders(db, Scattered, { tableName: "badges", idColumn: "id", window: 5 })
+      for (const from of [0, 8]) {
+        const labels = Array.from({ length: 8 }, (_, n) => `badge ${from + n}`)
+        const inserted = yield* Effect.forEach(labels, (label) => loaders.insert(Scattered.insert.make({ label })), all)
+        assert.deepStrictEqual(inserted.map(({ label }) => label), labels)
+        const found = yield* Effect.forEach(inserted, ({ id }) => loaders.findById(id), all)
+        assert.deepStrictEqual(found.map(Option.map(({ label }) => label)), labels.map(Option.some))
+      }
+      assert.strictEqual(yield* total(db, "badges"), 16)
+    })
+  },
+  {
+    law: "V10",
+    title: "in a batch an id that the database spells otherwise is found as it is by itself",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      // Texts that are equal to this database whatever their case.
+      const type = db.onDialectOrElse({ pg: () => "UUID", mysql: () => "VARCHAR(36) COLLATE utf8mb4_general_ci", orElse: () => "TEXT COLLATE NOCASE" })
+      yield* db.unsafe(`CREATE TABLE tags (id ${type} PRIMARY KEY, label VARCHAR(20))`)
+      class Tag extends Model.Class<Tag>("Tag")({ id: Model.GeneratedByApp(Schema.String), label: Schema.String }) {}
+      const loaders = yield* Repository.makeDataLoaders(db, Tag, { tableName: "tags", idColumn: "id", window: 5 })
+      const uuid = (n: number) => `0000000${n}-0000-4000-8000-00000000ABCD`
+      const inserted = yield* Effect.forEach([2, 1, 3], (n) => loaders.insert(Tag.insert.make({ id: uuid(n), label: `tag ${n}` })), all)
+      assert.deepStrictEqual(inserted.map(({ label }) => label), ["tag 2", "tag 1", "tag 3"])
+      const asked = [uuid(1), uuid(2).toLowerCase(), uuid(9), uuid(3)]
+      const found = yield* Effect.forEach(asked, loaders.findById, all)
+      assert.deepStrictEqual(found.map(Option.map(({ label }) => label)), [Option.some("tag 1"), Option.some("tag 2"), Option.none(), Option.some("tag 3")])
+    })
+  },
+  {
+    law: "V10",
     title: "in a batch a row that the database or the Schema refuses fails alone, in a transaction too, and the others are written",
     run: (bench) => Effect.gen(function*() {
       const db = yield* opened(bench)

@@ -42,8 +42,7 @@ export const make = <S extends Model.AnyNoContext, K extends Key<S>>(
     const mostRows = Math.min(wanted, maxInsertRows, Math.max(1, Math.floor(maxParameters / Object.keys(model.fields).length)))
     const client = clientOf(db)
     const codec = new Codec(client, model, tableName, idColumn)
-    const rows = new Rows(db, tableName, idColumn)
-    const isCounted = /^(Number|BigInt)Keyword$/.test(Schema.encodedSchema(codec.id).ast._tag)
+    const rows = new Rows(db, tableName, idColumn, /^(Number|BigInt)Keyword$/.test(Schema.encodedSchema(codec.id).ast._tag))
 
     // A model without services has Schemas without them.
     const encode = (row: unknown) => codec.encode("insert", row) as Effect.Effect<Row, SqlError.SqlError>
@@ -64,7 +63,7 @@ export const make = <S extends Model.AnyNoContext, K extends Key<S>>(
 
     const insert = yield* loader("writes", mostRows, (inputs: ReadonlyArray<Row>) =>
       together(inputs, (inputs) =>
-        Effect.flatMap(rows.insertMany(inputs, isCounted, keyOf), (answer) =>
+        Effect.flatMap(rows.insertMany(inputs, keyOf), (answer) =>
           answer.rows.length === inputs.length
             ? Effect.forEach(inputs, (_, i) => Effect.exit(decode(answer, i)))
             : refused(client, SqlError.make(miscounted(tableName, inputs.length, answer)), "decode"))))
@@ -72,6 +71,7 @@ export const make = <S extends Model.AnyNoContext, K extends Key<S>>(
       together(inputs, (inputs) => Effect.map(rows.insertVoid(inputs), () => inputs.map(() => Exit.void))))
     const remove = yield* loader("writes", most, (ids: ReadonlyArray<unknown>) =>
       together(ids, (ids) => Effect.map(rows.delete(ids), () => ids.map(() => Exit.void))))
+    const first = (answer: Answer) => answer.rows.length === 0 ? Effect.succeedNone : Effect.asSome(decode(answer, 0))
     const find = yield* loader("reads", most, (asked: ReadonlyArray<Asked>) => {
       const ids = MutableHashMap.fromIterable(asked.map(({ encoded, id }) => [comparable(id), encoded] as const))
       return Effect.gen(function*() {
@@ -79,12 +79,15 @@ export const make = <S extends Model.AnyNoContext, K extends Key<S>>(
         const found = MutableHashMap.empty<unknown, Exit.Exit<Option.Option<unknown>, SqlError.SqlError>>()
         for (const [i, row] of answer.rows.entries()) {
           const key = keyOf(row[idColumn])
-          const exit = yield* Effect.exit(Effect.asSome(decode(answer, i)))
-          // Whose row it is cannot be told.
-          if (Option.isNone(key)) return asked.map(() => exit)
-          MutableHashMap.set(found, key.value, exit)
+          if (Option.isSome(key) && MutableHashMap.has(ids, key.value)) MutableHashMap.set(found, key.value, yield* Effect.exit(Effect.asSome(decode(answer, i))))
         }
-        return asked.map(({ id }) => Option.getOrElse(MutableHashMap.get(found, comparable(id)), () => Exit.succeed(Option.none())))
+        // Rows of ids that nobody spelled so: the database has another spelling for them, and knows whose they are.
+        const isSpelled = MutableHashMap.size(found) === answer.rows.length
+        return yield* Effect.forEach(asked, ({ encoded, id }) =>
+          Option.match(MutableHashMap.get(found, comparable(id)), {
+            onSome: Effect.succeed,
+            onNone: () => isSpelled ? Effect.succeed(Exit.succeed(Option.none())) : Effect.exit(Effect.flatMap(rows.find([encoded]), first))
+          }))
       })
     })
 

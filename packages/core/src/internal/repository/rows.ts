@@ -26,7 +26,8 @@ export interface Answer {
 }
 
 export class Rows {
-  constructor(readonly db: Database, readonly table: string, readonly id: string) {}
+  /** `isCounted`: a generated id may be a number that ascends. */
+  constructor(readonly db: Database, readonly table: string, readonly id: string, private isCounted = false) {}
 
   insert(row: Row): Effect.Effect<Answer, SqlError.SqlError> {
     if (this.db.dialect.capabilities.returning) return wrote(this.inserting([row], "*"))
@@ -34,19 +35,39 @@ export class Rows {
   }
 
   /** Several rows, answered in their order; with one statement where it can be told which is which. */
-  insertMany(rows: ReadonlyArray<Row>, isCounted: boolean, keyOf: (id: unknown) => Option.Option<unknown>): Effect.Effect<Answer, SqlError.SqlError> {
+  insertMany(rows: ReadonlyArray<Row>, keyOf: (id: unknown) => Option.Option<unknown>): Effect.Effect<Answer, SqlError.SqlError> {
+    if (rows.length === 1) return this.oneByOne(rows)
     const { db, id } = this
-    const { returning } = db.dialect.capabilities
     const ids = rows.flatMap((row) => isGiven(row[id]) ? [row[id]] : [])
-    const counted = isCounted && returning && ids.length === 0
-    if (rows.length === 1 || !alike(rows) || !(counted || ids.length === rows.length)) {
-      const one = Effect.map(Effect.forEach(rows, (row) => this.insert(row)), joined)
-      return rows.length === 1 ? one : db.transaction(one)
-    }
-    if (!returning) return db.transaction(Effect.zipRight(this.inserting(rows).run, Effect.map(this.find(ids), (answer) => ordered(applied(answer), ids, id, keyOf))))
-    // RETURNING promises no order. Keys that the server counted ascend with the rows.
-    return Effect.map(wrote(this.inserting(rows, "*")), (answer) =>
-      counted ? { ...answer, rows: answer.rows.toSorted((a, b) => ascending(a[id], b[id])) } : ordered(answer, ids, id, keyOf))
+    const isOne = alike(rows)
+    if (isOne && ids.length === 0 && this.isCounted && db.dialect.capabilities.returning) return this.counted(rows)
+    return db.transaction(isOne && ids.length === rows.length ? this.given(rows, ids, keyOf) : this.oneByOne(rows))
+  }
+
+  private oneByOne(rows: ReadonlyArray<Row>): Effect.Effect<Answer, SqlError.SqlError> {
+    return Effect.map(Effect.forEach(rows, (row) => this.insert(row)), joined)
+  }
+
+  // RETURNING promises no order. Ids that the server counts ascend with the rows; if they do not, nobody knows whose they are:
+  // then it is undone, and done again one by one.
+  private counted(rows: ReadonlyArray<Row>): Effect.Effect<Answer, SqlError.SqlError> {
+    const { db, id } = this
+    const ascending = Effect.filterOrFail(wrote(this.inserting(rows, "*")), (answer) => ascends(answer.rows.map((row) => row[id])), () => new Unordered())
+    return Effect.catchTag(db.transaction(ascending), "Unordered", () => {
+      this.isCounted = false
+      return db.transaction(this.oneByOne(rows))
+    })
+  }
+
+  private given(rows: ReadonlyArray<Row>, ids: ReadonlyArray<unknown>, keyOf: (id: unknown) => Option.Option<unknown>): Effect.Effect<Answer, SqlError.SqlError> {
+    const written = this.db.dialect.capabilities.returning
+      ? wrote(this.inserting(rows, "*"))
+      : Effect.zipRight(this.inserting(rows).run, Effect.map(this.find(ids), applied))
+    return Effect.flatMap(written, (answer) => {
+      const own = ordered(answer, ids, this.id, keyOf)
+      // The database has another spelling for some of them: a collation's, or a UUID's.
+      return own.rows.length === ids.length ? Effect.succeed(own) : Effect.map(Effect.forEach(ids, (id) => this.find([id])), joined)
+    })
   }
 
   insertVoid(rows: ReadonlyArray<Row>): Effect.Effect<unknown, SqlError.SqlError> {
@@ -128,4 +149,8 @@ const alike = (rows: ReadonlyArray<Row>): boolean => {
   return rows.every((row) => Object.keys(row).length === keys.length && keys.every((key) => key in row))
 }
 
-const ascending = (a: unknown, b: unknown): number => (a as number | bigint) < (b as number | bigint) ? -1 : 1
+const ascends = (ids: ReadonlyArray<unknown>): boolean => ids.every((id, i) => i === 0 || (ids[i - 1] as number | bigint) < (id as number | bigint))
+
+class Unordered {
+  readonly _tag = "Unordered"
+}
