@@ -1,6 +1,6 @@
 /**
  * What runs on a database without being written for it, and needs a package of its own: Kysely, Drizzle, @effect/cluster, an
- * exporter of OpenTelemetry. What @effect/sql itself brings is in the conformance suite.
+ * exporter of OpenTelemetry; and a spool, which needs a file system. What @effect/sql itself brings is in the conformance suite.
  *
  * It stands among the tests, because a testkit that is published must not bring these packages along: a dialect's tests
  * call it by its path.
@@ -13,6 +13,7 @@ import { describe } from "vitest"
 import { cluster } from "./cluster.js"
 import { drizzle } from "./drizzle.js"
 import { kysely } from "./kysely.js"
+import { spool } from "./spool.js"
 import { tracing } from "./tracing.js"
 
 type Fresh = (config?: Database.Config) => Layer.Layer<Database.DatabaseId | SqlClient.SqlClient, SqlError.SqlError>
@@ -37,6 +38,6 @@ export interface Options {
 
 export const ecosystem = (title: string, options: Options): void => {
   describe(`${title}, the ecosystem`, () => {
-    for (const part of [kysely, drizzle, cluster, tracing]) part(options)
+    for (const part of [kysely, drizzle, cluster, tracing, spool]) part(options)
   })
 }
