@@ -40,6 +40,26 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     unprepared: false,
     bytes: false
   },
+  // A client of promises over SQLite: one session, and what it is told to claim.
+  generic: {
+    transactions: true,
+    savepoints: true,
+    isolation: [],
+    readOnlyTransactions: false,
+    deferrable: false,
+    access: [],
+    sessions: false,
+    cancel: "detached",
+    streaming: false,
+    statementsBesideStream: true,
+    returning: true,
+    multipleResultSets: false,
+    describe: false,
+    lastInsertId: false,
+    bulk: false,
+    unprepared: false,
+    bytes: false
+  },
   mysql: {
     transactions: true,
     savepoints: true,

@@ -111,6 +111,7 @@ export const errors: ReadonlyArray<Case> = [
   {
     law: "E1",
     title: "a failure in the middle of a stream comes after its rows, and the connection goes on",
+    needs: ["streaming"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       const seen: Array<number> = []

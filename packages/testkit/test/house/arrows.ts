@@ -69,7 +69,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/transaction"],
   ["Session"],
   ["Database", "internal/several", "internal/verbs", "internal/script"],
-  ["Resolver"],
+  ["Generic", "Resolver"],
   // Tables stand above the database, which knows nothing of them.
   ["internal/codec"],
   ["Condition"],
