@@ -73,14 +73,14 @@ export const doctor: ReadonlyArray<Case> = [
   },
   {
     law: "C2",
-    title: "with replicas their servers and their pools are examined as well",
-    needs: ["server"],
+    title: "with replicas their servers are examined as well",
+    needs: ["concurrent"],
     run: (bench) => Effect.gen(function*() {
       const primary = yield* bench.open()
-      const both = yield* examined(yield* Database.withReplicas({ primary, replicas: [yield* bench.open()] }))
-      const count = (name: string) => both.steps.filter((one) => one.name === name).length
-      assert.deepStrictEqual([count("login"), count("version"), count("pool")], [2, 2, 2], Doctor.render(both))
-      assert.notStrictEqual(both.status, "failed")
+      // A replica that is the primary itself has its own server all the same.
+      const report = yield* examined(yield* Database.withReplicas({ primary, replicas: [primary] }))
+      assert.strictEqual(report.steps.filter(({ name }) => name === "version").length, 2, Doctor.render(report))
+      assert.notStrictEqual(report.status, "failed")
     })
   },
   {
