@@ -31,14 +31,19 @@ export const timed = <E, R, E2 = never, R2 = never>(
     return { rate: items / milliseconds * 1_000, cpu: (user + system) / items }
   })
 
-/** Warms up, and finds how many items take about so many milliseconds. */
+// The collection before a turn throws compiled code away, too: the first items cost three times as much, more where there is
+// more code, and on a busy machine half a second is not many more than those.
+const uncounted = 2_000
+const least = 4_000
+
+/** Warms up, and finds how many items take about so many milliseconds; each time begins with items that are not counted. */
 export const calibrated = <E, R>(work: Work<E, R>, milliseconds = 500): Effect.Effect<Effect.Effect<Sample, E, R>, E, R> =>
   Effect.gen(function*() {
     let items = 500
     for (;;) {
       const { rate } = yield* timed(work, items)
       const taken = items / rate * 1_000
-      if (taken >= milliseconds / 2) return timed(work, Math.ceil(rate * milliseconds / 1_000))
+      if (taken >= milliseconds / 2) return timed(work, Math.max(least, Math.ceil(rate * milliseconds / 1_000)), work(uncounted))
       items *= taken < milliseconds / 8 ? 4 : 2
     }
   })
