@@ -8,6 +8,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { onServers, reasonOf } from "./each.js"
@@ -44,6 +45,20 @@ onServers("connecting", (on, { name, url }) => {
       // The default user is that of the process.
       const own = yield* Effect.exit(using({ host: hostname, port: Number(port) }, (db) => db<string>`SELECT USER()`.scalar))
       assert.include(JSON.stringify(own), userInfo().username)
+    }))
+
+  it.scopedLive("by a named pipe: its path reaches the network as it is", () =>
+    Effect.gen(function*() {
+      // A pipe on Windows; elsewhere a socket of that very name in the folder of the process.
+      const path = `\\\\.\\pipe\\sluice-${process.pid}-${name}`
+      const pipe = createServer((client) => void client.pipe(connect(Number(port), hostname)).pipe(client).on("error", () => client.destroy()))
+      yield* Effect.acquireRelease(
+        Effect.async<void>((resume) => void pipe.listen(path, () => resume(Effect.void))),
+        () => Effect.sync(() => pipe.close())
+      )
+      const [who, endpoint] = yield* using({ unixSocket: path, username }, (db) =>
+        db<number>`SELECT @@port`.scalar.pipe(Effect.zip(db.withConnection(({ endpoint }) => Effect.succeed(endpoint)))))
+      assert.deepStrictEqual([who, endpoint], [Number(port), path])
     }))
 
   it.live("charset, collation, sqlMode, timezone and initCommand hold on every connection of the pool, and after every reset", () =>
@@ -93,6 +108,23 @@ onServers("connecting", (on, { name, url }) => {
       assert.deepStrictEqual(yield* Effect.scoped(Effect.flatMap(db.session, state)), before)
       assert.strictEqual(yield* db<string>`SELECT ${"日本 😀"}`.scalar, "日本 😀")
     })))
+
+  for (const charset of ["latin1", "cp1251", "sjis"]) {
+    it.live(`Q1 where somebody sets ${charset} by hand, texts go in and come out as they are, and the next borrower has none of it`, () =>
+      on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+        yield* db`CREATE TABLE words (word VARCHAR(20)) CHARACTER SET utf8mb4`
+        const text = { latin1: "grün é", cp1251: "привет", sjis: "日本" }[charset] ?? ""
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* db.session
+          yield* session.unsafe(`SET NAMES ${charset}`)
+          assert.strictEqual(yield* session<string>`SELECT ${text} AS v`.scalar, text)
+          assert.deepStrictEqual(yield* session`SELECT ${text} AS v`.unprepared, [{ v: text }])
+          yield* session`INSERT INTO words VALUES (${text})`
+        }))
+        assert.strictEqual(yield* db<string>`SELECT word FROM words WHERE word = ${text}`.scalar, text)
+        assert.strictEqual(yield* db<string>`SELECT ${"😀"} AS v`.scalar, "😀")
+      })))
+  }
 
   it.live("what is read is never lost to the session's character set, and what it cannot hold is never stored as something else", () =>
     on({}, (db) => Effect.gen(function*() {
