@@ -334,20 +334,7 @@ export const onPrimary = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
 export const rolledBack = (self: Database, options: BeginOptions = {}): Effect.Effect<Database, SqlError.SqlError, Scope.Scope> =>
   Internal.rolledBack(self, options)
 
-/**
- * Whether a value is a database of Sluice.
- *
- * @example
- * ```ts
- * import { Database } from "@sluice/core"
- *
- * Database.isDatabase({}) // false
- * ```
- *
- * @category guards
- * @since 0.1.0
- */
-export const isDatabase = (u: unknown): u is Database => Internal.isDatabase(u)
+export { isDatabase } from "./internal/database.js"
 
 /**
  * A layer that provides a database under its own tag and under the stock one, one object, with the reactivity it needs.

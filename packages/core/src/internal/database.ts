@@ -183,7 +183,19 @@ export const withReplicas = (options: ReplicaOptions): Effect.Effect<Database, S
     return database
   })
 
-/** Whether this is a database of ours. */
+/**
+ * Whether a value is a database of Sluice.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "@sluice/core"
+ *
+ * Database.isDatabase({}) // false
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isDatabase = (u: unknown): u is Database => typeof u === "function" && parts.has(u as Database)
 
 /** The same database as one transaction. */
