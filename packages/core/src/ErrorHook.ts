@@ -72,7 +72,8 @@ export type Hook<R = never> = (event: Event) => Effect.Effect<unknown, unknown, 
  *
  * The hook runs in a fiber of its own, with the annotations and the span of the one that failed: as far as it goes
  * without waiting it has run when that one goes on, and nobody waits for the rest. It runs in no transaction of theirs. An
- * interruption is no error. What fails inside of a hook is told to no hook, so that one may write to the database.
+ * interruption is no error. What fails inside of a hook is told to no hook, so that one may write to the database; but not of
+ * what keeps it from connecting (`connect`, `acquire`), or each failure would ask for the next connection.
  *
  * @example
  * ```ts

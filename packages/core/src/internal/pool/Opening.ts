@@ -98,13 +98,14 @@ export class Opening<C extends Connection> {
   private failed(error: SqlError.SqlError): Effect.Effect<void> {
     this.failures++
     this.lastFailure = error
-    this.owner.failed(error, ++this.failedInARow)
     // What a second attempt cannot mend (a wrong password) is told to those who wait, when nothing else can serve them.
     const isDown = this.state.size === this.state.connecting
     if (isDown) this.owner.refuse(error, error.isRetryable ? "impatient" : "all")
-    if (isDown && !error.isRetryable) return Effect.void
-    if (this.backingOff || this.state.closed) return Effect.void
-    this.backingOff = true
+    const backsOff = !(isDown && !error.isRetryable) && !this.backingOff && !this.state.closed
+    if (backsOff) this.backingOff = true
+    // Told at the end: who is told may ask for a connection at once.
+    this.owner.failed(error, ++this.failedInARow)
+    if (!backsOff) return Effect.void
     const driver = this.backoff === undefined ? Schedule.driver(Retry.connect) : Effect.succeed(this.backoff)
     return Effect.flatMap(driver, (driver) => {
       this.backoff = driver
