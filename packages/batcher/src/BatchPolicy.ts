@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { refuse } from "@sluice/core/Options"
 import type * as Reason from "@sluice/core/Reason"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Either from "effect/Either"
@@ -34,7 +35,9 @@ export interface Limits {
   readonly maxBytes?: number | undefined
   /** Statements of a batch. At least 1, else ConfigError. Default: no limit. */
   readonly maxStatements?: number | undefined
-  /** What stands after each statement in a joined text. Default ";". */
+  /** Parameters of a batch, of all its statements together. At least 1, else ConfigError. Default: no limit. */
+  readonly maxParameters?: number | undefined
+  /** What stands after each statement in a joined text. Not empty, else ConfigError. Default ";". */
   readonly delimiter?: string | undefined
 }
 
@@ -77,10 +80,16 @@ export interface BatchPolicy {
   readonly statements: number
   /** Bytes of the open batch, delimiters counted. */
   readonly bytes: number
+  /** The bytes that a batch may have now: `maxBytes` times the factor, and no more than the server takes. */
+  readonly limit: number
+  /** What `maxBytes` is multiplied by; 1 unless it was scaled. */
+  readonly factor: number
   /** What a text counts: its UTF-8 bytes and the delimiter's. */
   readonly sizeOf: (text: string) => number
   /** Puts a statement of this size into the open batch, or into the next one where it does not fit. */
-  readonly add: (size: number) => Decision
+  readonly add: (size: number, parameters?: number) => Decision
+  /** From the next statement on the limit is `maxBytes` times this. */
+  readonly scale: (factor: number) => void
   /** Empties the open batch. */
   readonly close: () => void
 }
@@ -91,7 +100,8 @@ const follows: Decision = { closesBefore: true, closesAfter: false }
 const goesAlone: Decision = { closesBefore: true, closesAfter: true }
 
 /**
- * Makes a policy, or refuses a limit that cannot work with a ConfigError that names it.
+ * Makes a policy, or refuses a limit that cannot work with a ConfigError that names it. `serverBytes` is what the server
+ * takes at once.
  *
  * @example
  * ```ts
@@ -104,41 +114,56 @@ const goesAlone: Decision = { closesBefore: true, closesAfter: true }
  * @category constructors
  * @since 0.1.0
  */
-export const make = (limits: Limits = {}): Either.Either<BatchPolicy, SqlError.SqlError<Reason.ConfigError>> =>
-  Either.map(
-    Either.all([
-      limit("maxBytes", limits.maxBytes, 1_000_000),
-      limit("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
-    ]),
-    ([maxBytes, maxStatements]) => new Policy(maxBytes, maxStatements, utf8(limits.delimiter ?? ";"))
-  )
+export const make = (limits: Limits = {}, serverBytes = Number.POSITIVE_INFINITY): Either.Either<BatchPolicy, SqlError.SqlError<Reason.ConfigError>> =>
+  Either.gen(function*() {
+    const maxBytes = yield* limit("maxBytes", limits.maxBytes, 1_000_000)
+    const maxStatements = yield* limit("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
+    const maxParameters = yield* limit("maxParameters", limits.maxParameters, Number.POSITIVE_INFINITY)
+    const delimiter = limits.delimiter ?? ";"
+    if (delimiter.trim().length === 0) yield* refuse("delimiter", "must not be empty")
+    return new Policy(maxBytes, maxStatements, maxParameters, utf8(delimiter), serverBytes)
+  })
 
 class Policy implements BatchPolicy {
   statements = 0
   bytes = 0
+  limit: number
+  factor = 1
+  private parameters = 0
 
   constructor(
     private readonly maxBytes: number,
     private readonly maxStatements: number,
-    private readonly delimiter: number
-  ) {}
+    private readonly maxParameters: number,
+    private readonly delimiter: number,
+    private readonly serverBytes: number
+  ) {
+    this.limit = Math.min(maxBytes, serverBytes)
+  }
 
   sizeOf(text: string): number {
     return utf8(text) + this.delimiter
   }
 
-  add(size: number): Decision {
-    const closesBefore = this.statements > 0 && this.bytes + size > this.maxBytes
+  add(size: number, parameters = 0): Decision {
+    const closesBefore = this.statements > 0 && (this.bytes + size > this.limit || this.parameters + parameters > this.maxParameters)
     if (closesBefore) this.close()
     this.statements++
     this.bytes += size
-    const closesAfter = this.bytes >= this.maxBytes || this.statements >= this.maxStatements
+    this.parameters += parameters
+    const closesAfter = this.bytes >= this.limit || this.statements >= this.maxStatements || this.parameters >= this.maxParameters
     if (closesAfter) this.close()
     return closesBefore ? (closesAfter ? goesAlone : follows) : closesAfter ? fills : joins
+  }
+
+  scale(factor: number): void {
+    this.factor = factor
+    this.limit = Math.min(Math.trunc(this.maxBytes * factor), this.serverBytes)
   }
 
   close(): void {
     this.statements = 0
     this.bytes = 0
+    this.parameters = 0
   }
 }

@@ -6,138 +6,27 @@
  *
  * @since 0.1.0
  */
+import type { Result } from "@sluice/core/Connection"
 import { Database, type DatabaseId } from "@sluice/core/Database"
-import { millis, refuse } from "@sluice/core/Options"
-import * as Reason from "@sluice/core/Reason"
-import type * as Sql from "@sluice/core/Sql"
-import * as SqlError from "@sluice/core/SqlError"
+import type * as SqlError from "@sluice/core/SqlError"
+import type * as ConfigError from "effect/ConfigError"
+import * as EffectConfig from "effect/Config"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
+import type { Item, LeftStatement, Metadata } from "./Batch.js"
 import type { BatchError } from "./BatchError.js"
-import * as BatchPolicy from "./BatchPolicy.js"
-import { Buffer } from "./internal/buffer.js"
+import type { CallbackOptions, Options } from "./BatchOptions.js"
 import { Engine } from "./internal/engine.js"
-import { limit, oneOf } from "./internal/options.js"
+import * as Settings from "./internal/settings.js"
+import type { QueryCollector } from "./QueryCollector.js"
 
-/**
- * What can be added: a text as it is, or a statement with its parameters.
- *
- * A statement is compiled for the batcher's database when it is added, whichever database made it; options that it was
- * given by `.with` or `.timeout` do not count here.
- *
- * @example
- * ```ts
- * import type { Batcher } from "@sluice/batcher"
- *
- * const item: Batcher.Item = "DELETE FROM drafts"
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export type Item = string | Sql.Fragment
-
-/**
- * A statement that was added and is not applied, with what is needed to send it again.
- *
- * @example
- * ```ts
- * import type { Batcher } from "@sluice/batcher"
- *
- * const line = (statement: Batcher.LeftStatement) => JSON.stringify([statement.text, statement.params])
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export interface LeftStatement {
-  /** Its place among all that was added, from 0. */
-  readonly index: number
-  /** Its text, compiled for the batcher's database. */
-  readonly text: string
-  /** Its parameters, in the order of the placeholders. */
-  readonly params: ReadonlyArray<unknown>
-  /** `unknown`: it was sent and its answer never came; it may be applied. */
-  readonly outcome: "not-applied" | "unknown"
-}
-
-/**
- * What a batcher had not applied when it was closed, in the order in which it was added.
- *
- * @example
- * ```ts
- * import type { Batcher } from "@sluice/batcher"
- * import { Effect } from "effect"
- *
- * const onLeft = (left: Batcher.Left) => Effect.logWarning(`${left.statements.length} statements were not applied`)
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export interface Left {
-  /** The statements; never empty. */
-  readonly statements: ReadonlyArray<LeftStatement>
-  /** The failure that stopped the batcher, where one did. */
-  readonly error: BatchError | undefined
-}
-
-/**
- * How a batcher gathers and sends.
- *
- * @example
- * ```ts
- * import type { Batcher } from "@sluice/batcher"
- *
- * const options: Batcher.Options = { maxStatements: 500, linger: "50 millis", closeTimeout: "10 seconds" }
- * ```
- *
- * @category configuration
- * @since 0.1.0
- */
-export interface Options extends BatchPolicy.Limits {
-  /**
-   * A batch is sent at the latest this long after its first statement, full or not. Longer than zero, else ConfigError.
-   * Default: it waits until it is full or flushed.
-   */
-  readonly linger?: Duration.DurationInput | undefined
-  /**
-   * `false`: a full batch is not sent by itself, `add` answers `true` and the caller flushes. No producer is then
-   * suspended, and what was added is bounded by the caller only. Default `true`.
-   */
-  readonly autoFlush?: boolean | undefined
-  /** Batches under way at once, each on a connection of its own. Default 1; more only with `ordered: false`, else ConfigError. */
-  readonly inFlight?: number | undefined
-  /** `false`: batches may overtake each other. Default `true`. */
-  readonly ordered?: boolean | undefined
-  /**
-   * `batch` (default): each batch in one transaction, all of it or nothing. `none` (the default where the dialect has no
-   * transactions): each statement by itself, the first failure stops. `batch` without transactions is UnsupportedError.
-   */
-  readonly transaction?: "none" | "batch" | undefined
-  /**
-   * Sends a batch again, its whole transaction, after a serialization failure or a deadlock whose outcome is known (law
-   * T4), and after nothing else. ConfigError with `transaction: "none"`. Default: never.
-   */
-  readonly retry?: Schedule.Schedule<unknown> | undefined
-  /**
-   * How long closing waits for what is still to be applied. What then is under way is interrupted and rolled back. Longer
-   * than zero, else ConfigError. Default 30 seconds.
-   */
-  readonly closeTimeout?: Duration.DurationInput | undefined
-  /**
-   * Is given what was added and not applied when the batcher is closed; not called where there is nothing. Default: an
-   * error is logged that says how many statements there were.
-   */
-  readonly onLeft?: ((left: Left) => Effect.Effect<void>) | undefined
-}
+export type { Item, Left, LeftStatement, Metadata } from "./Batch.js"
+export type { CallbackOptions, Execute, Options } from "./BatchOptions.js"
 
 /**
  * What was sent.
@@ -159,8 +48,12 @@ export interface Report {
   readonly sent: number
   /** Batches in which they were sent. */
   readonly batches: number
-  /** UTF-8 bytes of what was sent, delimiters and parameters counted. */
+  /** UTF-8 bytes of what was sent, delimiters and parameters counted, before merging. */
   readonly bytes: number
+  /** Rows of INSERTs that went in another's statement. */
+  readonly rowsMerged: number
+  /** Statements that the database refused, and that the dead letter took. */
+  readonly deadLettered: number
   /** How often a batch was sent again. */
   readonly retries: number
   /** From the first of it until now. */
@@ -185,12 +78,18 @@ export interface State {
   readonly pending: number
   /** Their UTF-8 bytes, delimiters and parameters counted. */
   readonly bytes: number
-  /** Statements of the batches that are being sent. */
+  /** Statements of the batches that are being sent; with `transaction: "all"` those, too, that wait for COMMIT. */
   readonly sending: number
   /** Producers that are suspended because the buffer is full (law B4). */
   readonly waiting: number
   /** Statements that will not be sent any more and are given to `onLeft` at the end. */
   readonly left: number
+  /** The columns of the first INSERT since the last flush, with `autoAdjustForColumns`. */
+  readonly columns: number | undefined
+  /** What `maxBytes` is multiplied by now: for its columns, and what `adaptive` has found. */
+  readonly factor: number
+  /** The bytes that a batch may have now: `maxBytes` times the factor, and no more than the server takes. */
+  readonly limit: number
   /** The failure after which nothing more is sent. */
   readonly failure: BatchError | undefined
   /** Its scope is closed. */
@@ -198,7 +97,27 @@ export interface State {
 }
 
 /**
- * A batcher.
+ * What `flush` says about the batches that it sends.
+ *
+ * @example
+ * ```ts
+ * import type { Batcher } from "@sluice/batcher"
+ *
+ * const options: Batcher.FlushOptions = { metadata: { file: "flights.csv" } }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FlushOptions {
+  /** Comes back in the records and the dead letters. */
+  readonly metadata?: Metadata | undefined
+  /** Collects these batches, in the place of the batcher's own collector. */
+  readonly collector?: QueryCollector | undefined
+}
+
+/**
+ * A batcher. `A` is what a statement answers: a Result of a database, or what a callback answers to a batch.
  *
  * After a batch has failed nothing later is sent (law B3): every verb fails with that BatchError from then on, and what
  * is left is given to `onLeft` when the scope closes. After its scope every verb fails with ClosedError.
@@ -218,7 +137,7 @@ export interface State {
  * @category models
  * @since 0.1.0
  */
-export interface Batcher {
+export interface Batcher<out A = Result> {
   /**
    * Adds a statement. `true`: a batch became full by it, and is sent at once (unless `autoFlush` is `false`); the
    * statement is in the batch either way. While the buffer is full it suspends; interrupted there, it has added nothing.
@@ -235,20 +154,43 @@ export interface Batcher {
    * Sends what was added and completes when it is applied: the number of statements that it waited for, those already
    * under way included. Interrupting it stops the waiting, not the sending.
    */
-  readonly flush: () => Effect.Effect<number, BatchError | SqlError.SqlError>
+  readonly flush: (options?: FlushOptions) => Effect.Effect<number, BatchError | SqlError.SqlError>
   /**
    * Adds all statements of an iterable or a stream, flushes, and reports on those. The buffer suspends the stream. Where
    * the stream itself fails, what it had given stays in the batcher.
    */
   readonly process: <E = never, R = never>(
-    statements: Iterable<Item> | Stream.Stream<Item, E, R>
+    statements: Iterable<Item> | Stream.Stream<Item, E, R>,
+    metadata?: Metadata,
+    collector?: QueryCollector
   ) => Effect.Effect<Report, E | BatchError | SqlError.SqlError, R>
+  /**
+   * As `process`, and answers with the results in the order of the statements: one for each, where they are merged that of
+   * the merged INSERT; through a callback one for each call. In a dry run there are none, and what the dead letter took has
+   * `undefined` in its place. They are all in memory at the end.
+   */
+  readonly processBatch: <E = never, R = never>(
+    statements: Iterable<Item> | Stream.Stream<Item, E, R>,
+    metadata?: Metadata,
+    collector?: QueryCollector
+  ) => Effect.Effect<ReadonlyArray<A>, E | BatchError | SqlError.SqlError, R>
+  /** `processBatch` for a stream. */
+  readonly processStream: <E, R>(
+    statements: Stream.Stream<Item, E, R>,
+    metadata?: Metadata,
+    collector?: QueryCollector
+  ) => Effect.Effect<ReadonlyArray<A>, E | BatchError | SqlError.SqlError, R>
   /** As `process`, for a stream that is run into it. */
   readonly sink: Sink.Sink<Report, Item, never, BatchError | SqlError.SqlError>
   /** Where it stands now. */
   readonly state: Effect.Effect<State>
   /** What was sent since it was made. */
   readonly report: Effect.Effect<Report>
+  /**
+   * Forgets what was added and is not being sent, and answers with it: it will not be handed over. `addAwait` of it fails.
+   * The columns are forgotten too.
+   */
+  readonly reset: Effect.Effect<ReadonlyArray<LeftStatement>>
 }
 
 /**
@@ -309,8 +251,11 @@ export const Batcher: Context.Tag<BatcherId, Batcher> = Context.GenericTag<Batch
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<Batcher, SqlError.SqlError, Scope.Scope | DatabaseId> =>
-  opened(options, Exit.isSuccess)
+export function make<A>(options: CallbackOptions<A>): Effect.Effect<Batcher<A>, SqlError.SqlError, Scope.Scope>
+export function make(options?: Options): Effect.Effect<Batcher, SqlError.SqlError, Scope.Scope | DatabaseId>
+export function make(options: Options | CallbackOptions<unknown> = {}): Effect.Effect<Batcher<unknown>, SqlError.SqlError, Scope.Scope | DatabaseId> {
+  return "execute" in options ? opened(options, { db: undefined, execute: options.execute }, Exit.isSuccess) : ofDatabase(options, Exit.isSuccess)
+}
 
 /**
  * A layer of a batcher. At shutdown it flushes within `closeTimeout` whatever the exit was, then hands over the rest.
@@ -328,36 +273,40 @@ export const make = (options: Options = {}): Effect.Effect<Batcher, SqlError.Sql
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<BatcherId, SqlError.SqlError, DatabaseId> =>
-  Layer.scoped(Batcher, opened(options, () => true))
+  Layer.scoped(Batcher, ofDatabase(options, () => true))
 
-const opened = (
-  options: Options,
-  flushesAt: (exit: Exit.Exit<unknown, unknown>) => boolean
-): Effect.Effect<Batcher, SqlError.SqlError, Scope.Scope | DatabaseId> =>
+/**
+ * As `layer`, with options from the config provider.
+ *
+ * @example
+ * ```ts
+ * import { Batcher } from "@sluice/batcher"
+ * import { Config } from "effect"
+ *
+ * const live = Batcher.layerConfig({ maxBytes: Config.integer("BATCH_BYTES"), dryRun: Config.boolean("DRY_RUN") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  config: EffectConfig.Config.Wrap<Options>
+): Layer.Layer<BatcherId, SqlError.SqlError | ConfigError.ConfigError, DatabaseId> =>
+  Layer.unwrapEffect(Effect.map(EffectConfig.unwrap(config), layer))
+
+type FlushesAt = (exit: Exit.Exit<unknown, unknown>) => boolean
+
+const ofDatabase = (options: Options, flushesAt: FlushesAt): Effect.Effect<Batcher<never>, SqlError.SqlError, Scope.Scope | DatabaseId> =>
+  Effect.flatMap(Database, (db) => opened(options, { db, execute: undefined }, flushesAt))
+
+const opened = (options: Options, receiver: Settings.Receiver, flushesAt: FlushesAt): Effect.Effect<Batcher<never>, SqlError.SqlError, Scope.Scope> =>
   Effect.gen(function*() {
-    const db = yield* Database
-    const policy = yield* BatchPolicy.make(options)
-    const inFlight = yield* limit("inFlight", options.inFlight, 1)
-    if (inFlight > 1 && options.ordered !== false) yield* refuse("inFlight", "above 1 needs ordered: false: batches would overtake each other")
-    const has = db.dialect.capabilities.transactions
-    const transaction = yield* oneOf("transaction", options.transaction, ["none", "batch"], has ? "batch" : "none")
-    if (transaction === "batch" && !has) {
-      return yield* SqlError.fail(
-        new Reason.UnsupportedError({ message: `${db.dialect.name} has no transactions: transaction must be "none"`, capability: "transactions" })
-      )
-    }
-    if (transaction === "none" && options.retry !== undefined) yield* refuse("retry", `needs transaction: "batch"`)
-    const linger = yield* millis("linger", options.linger, Number.POSITIVE_INFINITY)
-    const closeTimeout = yield* millis("closeTimeout", options.closeTimeout, 30_000)
-    const autoFlush = options.autoFlush ?? true
+    const settings = yield* Settings.make(options, receiver)
     const runtime = yield* Effect.runtime()
-    const clock = yield* Effect.clock
-    const buffer = new Buffer(policy, inFlight, autoFlush)
-    return yield* Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => new Engine(db, buffer, policy, { autoFlush, linger, closeTimeout, transaction, retry: options.retry, onLeft: options.onLeft }, runtime, clock)),
-        (engine, exit) => engine.close(flushesAt(exit))
-      ),
-      (engine): Batcher => engine
+    const engine = yield* Effect.acquireRelease(
+      Effect.sync(() => new Engine<never>(settings, runtime)),
+      (engine, exit) => engine.close(flushesAt(exit))
     )
+    if (settings.own !== undefined) yield* settings.own.beforeCommit(engine.flushedBeforeCommit)
+    return engine
   })

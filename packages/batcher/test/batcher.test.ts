@@ -97,7 +97,7 @@ describe("B1 what was added is sent exactly once, in order", () => {
             assert.deepStrictEqual([...applied, ...notApplied], range(0, added - 1))
             if (succeeds && (bad === undefined || bad >= added)) assert.strictEqual(notApplied.length, 0)
             assert.deepStrictEqual(yield* settled, { lent: 0, waiting: 0 })
-          }).pipe(Effect.scoped, Effect.provide(fresh())))
+          }).pipe(Effect.scoped, Effect.provide(fresh({ threads: false }))))
       ),
       { numRuns: 25 }
     )))
@@ -230,12 +230,8 @@ describe("the outcome decides", () => {
   it.scopedLive("a deadlock is retried as a whole, and counted", () => Effect.gen(function*() {
     let deadlocks = 2
     const db = yield* changed((db) => ({
-      unsafe: ((text: string, params: ReadonlyArray<unknown>) => ({
-        run: Effect.suspend(() =>
-          text === insert(2) && deadlocks-- > 0
-            ? SqlError.fail(new Reason.DeadlockError({ message: "deadlock" }))
-            : db.unsafe(text, params).run)
-      })) as never
+      batch: (statements, options) =>
+        Effect.suspend(() => deadlocks-- > 0 ? SqlError.fail(new Reason.DeadlockError({ message: "deadlock" })) : db.batch(statements, options))
     }))
     const report = yield* Effect.flatMap(Batcher.make({ retry: Schedule.recurs(3) }), (batcher) => batcher.process([insert(1), insert(2)])).pipe(
       Effect.provideService(Database.Database, db)
@@ -336,7 +332,7 @@ describe("adding and flushing", () => {
     const batcher = yield* Batcher.make({ maxStatements: 100 })
     const report = yield* Stream.run(Stream.fromChunk(Chunk.fromIterable(range(1, 250).map(insert))), batcher.sink)
     assert.deepStrictEqual({ ...report, milliseconds: 0 }, {
-      statements: 250, sent: 250, batches: 3, bytes: range(1, 250).map(insert).join(";").length + 1, retries: 0, milliseconds: 0
+      statements: 250, sent: 250, batches: 3, bytes: range(1, 250).map(insert).join(";").length + 1, rowsMerged: 0, deadLettered: 0, retries: 0, milliseconds: 0
     })
     assert.strictEqual(yield* count, 250)
   }).pipe(Effect.provide(fresh())))
@@ -346,7 +342,7 @@ describe("bad input", () => {
   it.scoped.each([
     ["maxBytes", { maxBytes: 0 }], ["maxStatements", { maxStatements: -1 }], ["linger", { linger: 0 }], ["linger", { linger: -5 }],
     ["inFlight", { inFlight: 0 }], ["inFlight", { inFlight: 2 }], ["closeTimeout", { closeTimeout: "-1 second" as never }],
-    ["transaction", { transaction: "some" as never }], ["retry", { transaction: "none", retry: Batcher.make as never }]
+    ["transaction", { transaction: "some" as never }], ["retry", { transaction: "all", retry: Schedule.recurs(1) }]
   ] as ReadonlyArray<readonly [string, Batcher.Options]>)("%s that cannot work is a ConfigError that names it", ([field, options]) => Effect.gen(function*() {
     const { reason } = yield* Effect.flip(Batcher.make(options))
     assert.instanceOf(reason, Reason.ConfigError)

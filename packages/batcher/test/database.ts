@@ -12,9 +12,9 @@ const directory = mkdtempSync(join(tmpdir(), "sluice-batcher-"))
 let files = 0
 
 /** A fresh database with a table `t` of ids and names, which also knows the order of its rows. */
-export const fresh = () =>
+export const fresh = (config: Omit<Sqlite.Config, "filename"> = {}) =>
   Layer.unwrapEffect(Effect.sync(() => {
-    const sqlite = Sqlite.layer({ filename: join(directory, `${++files}.db`) })
+    const sqlite = Sqlite.layer({ ...config, filename: join(directory, `${++files}.db`) })
     const table = Effect.flatMap(Database.Database, (db) => db`CREATE TABLE t (place INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE, name TEXT)`.run)
     return Layer.provideMerge(Layer.effectDiscard(table), sqlite)
   }))

@@ -98,10 +98,7 @@ export interface Database extends Constructor {
   readonly currentTransaction: Effect.Effect<Transaction.Transaction, SqlError.SqlError>
   /** The same where there may be none. One transaction or savepoint is one value. */
   readonly transactionOption: Effect.Effect<Option.Option<Transaction.Transaction>>
-  /**
-   * Runs an effect before the COMMIT of the transaction that the fiber is in, or the RELEASE of its savepoint; its failure
-   * is the transaction's. TransactionStateError where it is in none.
-   */
+  /** Runs an effect as the last part of the fiber's transaction or savepoint, before COMMIT; TransactionStateError in none. */
   readonly beforeCommit: (effect: Effect.Effect<void, SqlError.SqlError>) => Effect.Effect<void, SqlError.SqlError>
   /** Runs an effect after the outermost COMMIT; at once where the fiber is in no transaction. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>

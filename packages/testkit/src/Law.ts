@@ -79,7 +79,7 @@ export const laws = {
   S5: { promise: "Interrupting returns at once and stops that statement and no other; the connection is settled before it is used again." },
   B1: { promise: "What was added to a batch is sent exactly once, in order, or reported back." },
   B2: { promise: "Merging statements changes no meaning.", elsewhere: ["packages/batcher/test/insert-merge.test.ts"] },
-  B3: { promise: "With a dead-letter sink a bad row fails alone, and the rest is applied.", missing: "dead letters come with a later version of the batcher" },
+  B3: { promise: "With a dead-letter sink a bad row fails alone, and the rest is applied." },
   B4: { promise: "A full buffer suspends its producers." },
   B5: { promise: "With a spool, a process that was killed resumes with nothing lost and nothing twice.", missing: "the spool comes with a later version of the batcher" },
   B6: { promise: "Limits of bytes, rows and parameters hold together, and under the server's own." },

@@ -13,19 +13,16 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 
 export class Atomic {
-  /** How often the work was begun: more than once where a retry is. */
-  attempts = 0
   /** The work has ended well; what may follow is COMMIT. */
   isDone = false
   private isCommitted = false
 
-  constructor(private readonly db: Database, private readonly retry: Schedule.Schedule<unknown> | undefined) {}
+  constructor(private readonly db: Database, private readonly retry: Schedule.Schedule<unknown> | undefined = undefined) {}
 
   /** Runs work in a transaction; in a savepoint inside another, whose COMMIT then decides. */
   run<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> {
     const { db } = this
     const body = Effect.suspend(() => {
-      this.attempts++
       this.isDone = false
       return Effect.zipLeft(
         Effect.zipRight(db.afterCommit(Effect.sync(() => {

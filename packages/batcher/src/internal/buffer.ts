@@ -7,42 +7,82 @@
  *
  * @internal
  */
+import type { SqlError } from "@sluice/core/SqlError"
+import type { Metadata } from "../Batch.js"
 import type { BatchError, Item } from "../BatchError.js"
 import type { BatchPolicy } from "../BatchPolicy.js"
+import type { QueryCollector } from "../QueryCollector.js"
+
+/** What the caller of `flush` or `process` says about its batches. */
+export interface About {
+  readonly metadata?: Metadata | undefined
+  readonly collector?: QueryCollector | undefined
+}
 
 /** What one `process` has done so far. */
 export interface Run {
+  readonly about: About | undefined
   statements: number
   sent: number
   batches: number
   bytes: number
+  rowsMerged: number
+  deadLettered: number
   retries: number
   lastBatch: number
+  /** The answers of its batches, where somebody wants them. */
+  readonly answers: Array<{ readonly batch: number; readonly results: ReadonlyArray<unknown> }> | undefined
 }
 
-export const newRun = (): Run => ({ statements: 0, sent: 0, batches: 0, bytes: 0, retries: 0, lastBatch: -1 })
+export const newRun = (about?: About, answers?: Run["answers"]): Run => ({
+  about,
+  statements: 0,
+  sent: 0,
+  batches: 0,
+  bytes: 0,
+  rowsMerged: 0,
+  deadLettered: 0,
+  retries: 0,
+  lastBatch: -1,
+  answers
+})
 
+/** A statement that was added. It is its own unit where it is not merged with others. */
 export interface Entry {
   /** Its place among all that was added; -1 until it is. */
   index: number
-  readonly sql: string
+  readonly text: string
   readonly params: ReadonlyArray<unknown>
   readonly bytes: number
   readonly run: Run | undefined
   /** Told once: nothing when it is applied, else why not. */
   readonly settled: ((failure: Failure | undefined) => void) | undefined
+  readonly entries: undefined
 }
 
-/** Why a statement was not applied: the error of its batch, and whether the statement itself was what failed. */
+/** Several that are sent as one. */
+export interface Merged {
+  readonly index: number
+  readonly text: string
+  readonly params: readonly []
+  readonly entries: ReadonlyArray<Entry>
+}
+
+/** What is sent as one statement. */
+export type Unit = Entry | Merged
+
+export const entriesOf = (unit: Unit): ReadonlyArray<Entry> => unit.entries ?? [unit]
+
+/** Why a statement was not applied: the error of its batch, or its own where it was what failed. */
 export interface Failure {
-  readonly error: BatchError
-  readonly isOwn: boolean
+  readonly error: BatchError | SqlError
 }
 
 export interface Batch {
   readonly id: number
   readonly entries: ReadonlyArray<Entry>
   readonly bytes: number
+  about: About | undefined
 }
 
 export interface Left {
@@ -50,9 +90,20 @@ export interface Left {
   readonly outcome: "not-applied" | "unknown"
 }
 
-/** How a batch ended: each entry has one outcome. */
+/** A statement that was refused, and taken by the dead letter. */
+export interface Dead {
+  readonly entry: Entry
+  readonly error: SqlError
+}
+
+/** How a batch ended: each entry has one outcome. What is neither dead nor left is applied. */
 export interface Sent {
   readonly retries: number
+  /** Statements that were sent: fewer than entries where INSERTs were merged. */
+  readonly units: number
+  /** A result for each entry; of a callback one for each call. `undefined` after a failure. */
+  readonly results: ReadonlyArray<unknown> | undefined
+  readonly dead: ReadonlyArray<Dead>
   readonly failure: { readonly error: BatchError; readonly failed: Entry | undefined; readonly left: ReadonlyArray<Left> } | undefined
 }
 
@@ -80,8 +131,12 @@ export class Buffer {
   private openId = 0
   private open: Array<Entry> = []
   private openBytes = 0
+  private about: About | undefined
   private closed: Array<Batch> = []
   private readonly sending = new Set<Batch>()
+  /** What was sent and waits for its COMMIT. */
+  private held: Array<{ readonly batch: Batch; readonly sent: Sent }> = []
+  private uncommitted = 0
   private released = -1
   private producers: Array<Producer> = []
   private flushers: Array<Flusher> = []
@@ -106,7 +161,7 @@ export class Buffer {
       pending += batch.entries.length
       bytes += batch.bytes
     }
-    let sending = 0
+    let sending = this.uncommitted
     for (const batch of this.sending) sending += batch.entries.length
     return { pending, bytes, sending, waiting: this.producers.length }
   }
@@ -137,17 +192,19 @@ export class Buffer {
   private accept(entry: Entry): Offered {
     entry.index = this.totals.statements++
     if (entry.run !== undefined) entry.run.statements++
-    const decision = this.policy.add(entry.bytes)
+    const decision = this.policy.add(entry.bytes, entry.params.length)
     const auto = this.autoFlush || entry.run !== undefined
     if (decision.closesBefore) this.shut(auto)
     this.open.push(entry)
     this.openBytes += entry.bytes
+    if (entry.run !== undefined) this.about = entry.run.about
     if (decision.closesAfter) this.shut(auto)
     return decision.closesBefore || decision.closesAfter ? "full" : "added"
   }
 
   private shut(release: boolean): void {
-    this.closed.push({ id: this.openId, entries: this.open, bytes: this.openBytes })
+    this.closed.push({ id: this.openId, entries: this.open, bytes: this.openBytes, about: this.about })
+    this.about = undefined
     if (release) this.released = this.openId
     this.openId++
     this.open = []
@@ -156,13 +213,28 @@ export class Buffer {
 
   // ---- batches ----
 
-  /** Closes the open batch, and lets everything that is closed be sent. */
-  release(): void {
+  /** Closes the open batch, and lets everything that is closed be sent. What nobody has let go yet is what `about` is about. */
+  release(about?: About): void {
     if (this.open.length > 0) {
       this.policy.close()
       this.shut(true)
     }
+    for (const batch of this.closed) if (about !== undefined) batch.about ??= about
     this.released = this.openId - 1
+  }
+
+  /** Gives back what was added and is not being sent, and forgets it: who waits for it is told. */
+  reset(why: BatchError): ReadonlyArray<Entry> {
+    const entries = [...this.closed.flatMap((batch) => batch.entries), ...this.open]
+    this.closed = []
+    this.open = []
+    this.openBytes = 0
+    this.about = undefined
+    this.policy.close()
+    for (const entry of entries) entry.settled?.({ error: why })
+    this.wake()
+    this.admit()
+    return entries
   }
 
   /** Waits until everything that was released is applied; `false` where there is nothing to wait for. */
@@ -195,27 +267,84 @@ export class Buffer {
     }
   }
 
+  /** A batch was sent, and is applied when its transaction is committed. */
+  hold(batch: Batch, sent: Sent): void {
+    this.sending.delete(batch)
+    this.held.push({ batch, sent })
+    this.uncommitted += batch.entries.length
+    this.wake()
+  }
+
+  /** COMMIT has succeeded. */
+  committed(): void {
+    this.uncommitted = 0
+    for (const { batch, sent } of this.held.splice(0)) this.finish(batch, sent)
+  }
+
+  /** The transaction is lost, and all that was sent in it. The count of what is left by it. */
+  uncommit(error: BatchError, outcome: Left["outcome"]): void {
+    this.uncommitted = 0
+    for (const { batch } of this.held.splice(0)) {
+      this.finish(batch, { retries: 0, units: 0, results: undefined, dead: [], failure: { error, failed: undefined, left: batch.entries.map((entry) => ({ entry, outcome })) } })
+    }
+  }
+
+  /** Statements that wait for their COMMIT. */
+  get waitingForCommit(): ReadonlyArray<Entry> {
+    return this.held.flatMap(({ batch }) => batch.entries)
+  }
+
   /** Takes the end of a batch: tells its statements, its flushers and, after a failure, everybody. */
   finish(batch: Batch, sent: Sent): void {
     this.sending.delete(batch)
-    const { failure } = sent
-    if (failure === undefined) {
-      for (const entry of batch.entries) {
-        if (entry.run !== undefined) tally(entry.run, batch, entry, sent)
-        tally(this.totals, batch, entry, sent)
-        entry.settled?.(undefined)
-      }
+    const { dead, failure } = sent
+    if (failure === undefined && dead.length === 0) {
+      this.applied(batch, sent)
+      for (const entry of batch.entries) entry.settled?.(undefined)
     } else {
-      this.failure ??= failure.error
-      const left = new Set(failure.left.map((each) => each.entry))
-      for (const entry of batch.entries) {
-        if (!left.has(entry)) tally(this.totals, batch, entry, sent)
-        entry.settled?.(left.has(entry) ? { error: failure.error, isOwn: entry === failure.failed } : undefined)
+      if (failure !== undefined) this.failure ??= failure.error
+      const not = new Set<Entry>()
+      for (const { entry, error } of dead) {
+        not.add(entry)
+        this.totals.deadLettered++
+        if (entry.run !== undefined) entry.run.deadLettered++
+        entry.settled?.({ error })
       }
-      this.left.push(...failure.left)
+      for (const { entry } of failure?.left ?? []) {
+        not.add(entry)
+        entry.settled?.({ error: entry === failure?.failed ? failure.error.error : failure!.error })
+      }
+      this.left.push(...failure?.left ?? [])
+      this.applied({ ...batch, entries: batch.entries.filter((entry) => !not.has(entry)) }, sent)
+      for (const entry of batch.entries) if (!not.has(entry)) entry.settled?.(undefined)
     }
     this.wake()
     if (this.failure !== undefined) this.giveUp(this.failure)
+  }
+
+  // The entries of a run follow each other, as a rule: it is told of all of them at once.
+  private applied(batch: Batch, sent: Sent): void {
+    const { entries } = batch
+    const merged = batch.entries.length - sent.units
+    let from = 0
+    let bytes = 0
+    let all = 0
+    for (let i = 0; i < entries.length; i++) {
+      bytes += entries[i]!.bytes
+      const { run } = entries[i]!
+      if (i + 1 < entries.length && entries[i + 1]!.run === run) continue
+      if (run !== undefined) {
+        tally(run, batch, i + 1 - from, bytes, sent)
+        if (from === 0) run.rowsMerged += Math.max(0, merged)
+        if (sent.results !== undefined) run.answers?.push({ batch: batch.id, results: sent.results.length === entries.length ? sent.results.slice(from, i + 1) : from === 0 ? sent.results : [] })
+      }
+      all += bytes
+      from = i + 1
+      bytes = 0
+    }
+    if (entries.length === 0) return
+    tally(this.totals, batch, entries.length, all, sent)
+    this.totals.rowsMerged += Math.max(0, merged)
   }
 
   private wake(): void {
@@ -248,18 +377,18 @@ export class Buffer {
   private leave(entries: ReadonlyArray<Entry>, error: BatchError): void {
     for (const entry of entries) {
       this.left.push({ entry, outcome: "not-applied" })
-      entry.settled?.({ error, isOwn: false })
+      entry.settled?.({ error })
     }
   }
 }
 
-const tally = (run: Run, batch: Batch, entry: Entry, sent: Sent): void => {
-  run.sent++
-  run.bytes += entry.bytes
+const tally = (run: Run, batch: Batch, statements: number, bytes: number, sent: Sent): void => {
+  run.sent += statements
+  run.bytes += bytes
   if (run.lastBatch === batch.id) return
   run.lastBatch = batch.id
   run.batches++
   run.retries += sent.retries
 }
 
-export const itemOf = (entry: Entry): Item => ({ index: entry.index, text: entry.sql })
+export const itemOf = (entry: Entry): Item => ({ index: entry.index, text: entry.text })

@@ -6,140 +6,180 @@
  *
  * @internal
  */
-import type { Database } from "@sluice/core/Database"
-import * as Reason from "@sluice/core/Reason"
-import * as SqlError from "@sluice/core/SqlError"
-import type * as Chunk from "effect/Chunk"
-import type * as Clock from "effect/Clock"
+import type * as SqlError from "@sluice/core/SqlError"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import type { Batcher, Item, Left, Report, State } from "../Batcher.js"
-import { BatchError } from "../BatchError.js"
-import type { BatchPolicy } from "../BatchPolicy.js"
-import { type Buffer, type Entry, type Failure, newRun, type Offered, type Run } from "./buffer.js"
-import { ofParameter } from "./bytes.js"
+import type { Item, LeftStatement, Metadata } from "../Batch.js"
+import type { QueryCollector } from "../QueryCollector.js"
+import type { Batcher, FlushOptions, Report, State } from "../Batcher.js"
+import type { BatchError } from "../BatchError.js"
+import { type About, Buffer, type Entry, type Failure, newRun, type Offered, type Run } from "./buffer.js"
+import { columnsOf, factorOf } from "./columns.js"
+import { closed, elsewhere, ended, notAList, ofCommit, type Problem, withThose } from "./failures.js"
+import { type Given, isArray, isStream } from "./given.js"
+import { handOver } from "./handing.js"
+import { Intake } from "./intake.js"
 import * as Sending from "./sending.js"
+import type { Settings } from "./settings.js"
 
-export interface Settings extends Sending.Options {
-  readonly autoFlush: boolean
-  /** Milliseconds; Infinity is never. */
-  readonly linger: number
-  readonly closeTimeout: number
-  readonly onLeft: ((left: Left) => Effect.Effect<void>) | undefined
-}
-
-type Problem = BatchError | SqlError.SqlError
-
-export class Engine implements Batcher {
-  private readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
+export class Engine<A> implements Batcher<A> {
+  private readonly fork: <B>(effect: Effect.Effect<B>) => Fiber.RuntimeFiber<B>
   private readonly started: number
+  private readonly buffer: Buffer
+  private readonly intake: Intake
   private readonly fibers = new Set<Fiber.RuntimeFiber<void>>()
   private timer: Fiber.RuntimeFiber<void> | undefined
   private openedAt = 0
   private openedId = -1
   private isPumping = false
+  /** Of the first INSERT since the last flush. */
+  private columns: number | undefined
 
-  constructor(
-    private readonly db: Database,
-    private readonly buffer: Buffer,
-    private readonly policy: BatchPolicy,
-    private readonly settings: Settings,
-    runtime: Runtime.Runtime<never>,
-    private readonly clock: Clock.Clock
-  ) {
+  constructor(private readonly settings: Settings, runtime: Runtime.Runtime<never>) {
     this.fork = Runtime.runFork(runtime)
     this.started = this.now()
+    this.buffer = new Buffer(settings.policy, settings.inFlight, settings.autoFlush)
+    this.intake = new Intake(settings.db, settings.delimiter)
+    this.rescale()
   }
 
   // ---- the verbs ----
 
   readonly add = (statement: Item): Effect.Effect<boolean, Problem> =>
-    Effect.suspend(() => {
+    this.belonging(Effect.suspend(() => {
       const entry = this.entryOf(statement, undefined, undefined)
-      if (Either.isLeft(entry)) return Effect.fail(entry.left)
-      return Effect.map(this.offer(entry.right), (answer) => answer === "full")
-    })
+      return entry === undefined ? Effect.fail(this.why) : Effect.map(this.offer(entry), (answer) => answer === "full")
+    }))
 
   readonly addAwait = (statement: Item): Effect.Effect<void, Problem> =>
-    Effect.suspend(() => {
+    this.belonging(Effect.suspend(() => {
       let outcome: { readonly failure: Failure | undefined } | undefined
       let wake: (() => void) | undefined
       const entry = this.entryOf(statement, undefined, (failure) => {
         outcome = { failure }
         wake?.()
       })
-      if (Either.isLeft(entry)) return Effect.fail(entry.left)
-      const result = (failure: Failure | undefined): Effect.Effect<void, Problem> =>
-        failure === undefined ? Effect.void : Effect.fail(failure.isOwn ? failure.error.error : failure.error)
+      if (entry === undefined) return Effect.fail(this.why)
+      const result = (failure: Failure | undefined): Effect.Effect<void, Problem> => failure === undefined ? Effect.void : Effect.fail(failure.error)
       const applied = Effect.async<void, Problem>((resume) => {
         wake = () => resume(result(outcome?.failure))
         if (outcome !== undefined) wake()
       })
-      return Effect.flatMap(this.offer(entry.right), () => {
-        if (this.settings.autoFlush && this.settings.linger === Number.POSITIVE_INFINITY && this.buffer.lingering !== undefined) this.arm(0)
+      return Effect.flatMap(this.offer(entry), () => {
+        const { autoFlush, linger, way } = this.settings
+        if (autoFlush && linger === Number.POSITIVE_INFINITY && (this.buffer.lingering !== undefined || way.whole !== undefined)) this.arm(0)
         return applied
       })
-    })
+    }))
 
-  readonly flush = Effect.fn("Batcher.flush")((): Effect.Effect<number, Problem> => this.flushed)
+  readonly flush = Effect.fn("Batcher.flush")((options?: FlushOptions): Effect.Effect<number, Problem> => this.flushed(options))
 
-  readonly process: Batcher["process"] = <E = never, R = never>(
-    statements: Stream.Stream<Item, E, R> | Iterable<Item>
+  readonly process: Batcher<A>["process"] = <E = never, R = never>(
+    statements: Given<E, R>,
+    metadata?: Metadata,
+    collector?: QueryCollector
   ): Effect.Effect<Report, E | Problem, R> =>
     Effect.withSpan(
-      isStream(statements)
-        ? Stream.run(statements, this.sink)
-        : typeof statements === "string"
-        // A text is an iterable too, of its characters.
-        ? Effect.fail(notAList)
-        : Stream.run(Stream.fromIterable(statements), this.sink),
+      Effect.suspend(() => {
+        const run = newRun({ metadata, collector })
+        const since = this.now()
+        return Effect.map(this.ran(statements, run), () => this.reportOf(run, since))
+      }),
       "Batcher.process"
     )
+
+  readonly processBatch: Batcher<A>["processBatch"] = <E = never, R = never>(
+    statements: Given<E, R>,
+    metadata?: Metadata,
+    collector?: QueryCollector
+  ): Effect.Effect<ReadonlyArray<A>, E | Problem, R> =>
+    Effect.withSpan(
+      Effect.suspend(() => {
+        const answers: NonNullable<Run["answers"]> = []
+        const run = newRun({ metadata, collector }, answers)
+        // Batches that overtook each other come back in the order of their statements. What a callback answers has its type.
+        return Effect.map(this.ran(statements, run), () => answers.toSorted((a, b) => a.batch - b.batch).flatMap((each) => each.results) as Array<A>)
+      }),
+      "Batcher.processBatch"
+    )
+
+  readonly processStream: Batcher<A>["processStream"] = (statements, metadata, collector) => this.processBatch(statements, metadata, collector)
 
   readonly sink: Sink.Sink<Report, Item, never, Problem> = Sink.unwrap(Effect.sync(() => {
     const run = newRun()
     const since = this.now()
-    return Sink.forEachChunk((chunk: Chunk.Chunk<Item>) => this.addAll(chunk, run)).pipe(
-      Sink.mapEffect(() => Effect.map(this.flushed, () => this.reportOf(run, since)))
-    )
+    return Sink.mapEffect(this.into(run), () => Effect.map(this.flushed(undefined), () => this.reportOf(run, since)))
   }))
 
   readonly state: Effect.Effect<State> = Effect.sync(() => ({
     ...this.buffer.counts(),
     left: this.buffer.left.length,
+    columns: this.columns,
+    factor: this.settings.policy.factor,
+    limit: this.settings.policy.limit,
     failure: this.buffer.failure,
     isClosed: this.buffer.isClosed
   }))
 
   readonly report: Effect.Effect<Report> = Effect.sync(() => this.reportOf(this.buffer.totals, this.started))
 
-  // ---- adding ----
+  readonly reset: Effect.Effect<ReadonlyArray<LeftStatement>> = Effect.sync(() => {
+    const entries = this.buffer.reset(ended("the statement was discarded by reset before it was sent"))
+    this.forget()
+    return entries.map(({ index, params, text }) => ({ index, text, params, outcome: "not-applied" as const }))
+  })
 
-  private entryOf(statement: Item, run: Run | undefined, settled: Entry["settled"]): Either.Either<Entry, Problem> {
-    const refusal = this.refusal()
-    if (refusal !== undefined) return Either.left(refusal)
-    return Either.flatMap(this.compiled(statement), ([sql, params]) => {
-      const text = this.policy.sizeOf(sql)
-      const { limits, name } = this.db.dialect
-      if (text > limits.maxStatementBytes) return Either.left(tooLarge(name, sql, "maxStatementBytes", limits.maxStatementBytes, text))
-      if (params.length > limits.maxParameters) return Either.left(tooLarge(name, sql, "maxParameters", limits.maxParameters, params.length))
-      let bytes = text
-      for (const param of params) bytes += ofParameter(param)
-      return Either.right({ index: -1, sql, params, bytes, run, settled })
-    })
+  // What was added has values of users in it, and is nobody's business who prints a batcher (law E4).
+  toJSON(): unknown {
+    return { _id: "@sluice/batcher/Batcher", ...this.buffer.counts(), isClosed: this.buffer.isClosed }
   }
 
-  // A fragment becomes a statement of this database, so that its names and placeholders are this dialect's (law Q4).
-  private compiled(statement: Item): Either.Either<readonly [string, ReadonlyArray<unknown>], SqlError.SqlError> {
-    const { db } = this
-    const compiled: ReturnType<typeof this.compiled> = typeof statement === "string"
-      ? Either.right([statement, []])
-      : Either.try({ try: () => db`${statement}`.compile(), catch: SqlError.refine })
-    return Either.flatMap(compiled, (each) => each[0].trim().length === 0 ? Either.left(empty) : Either.right(each))
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
+  // ---- adding ----
+
+  /** A statement that is added in a transaction must be one of it: it would be sent on another connection. */
+  private belonging<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E | SqlError.SqlError> {
+    const { db, isDetached, own } = this.settings
+    return db === undefined || isDetached ? effect : Effect.flatMap(db.transactionOption, (current): Effect.Effect<B, E | SqlError.SqlError> =>
+      Option.isNone(current) || current.value === own ? effect : Effect.fail(elsewhere(own !== undefined)))
+  }
+
+  /** The entry of a statement; or nothing, and `why` says why. */
+  private entryOf(statement: Item, run: Run | undefined, settled: Entry["settled"]): Entry | undefined {
+    if (this.buffer.isClosed || this.buffer.failure !== undefined) return undefined
+    const entry = this.intake.entry(statement, run, settled)
+    if (entry !== undefined && this.settings.adjustment !== undefined && this.columns === undefined) this.adjust(entry.text)
+    return entry
+  }
+
+  private get why(): Problem {
+    return this.refusal() ?? this.intake.refusal
+  }
+
+  private adjust(text: string): void {
+    this.columns = columnsOf(text, this.intake.dialect.lexicon)
+    if (this.columns !== undefined) this.rescale()
+  }
+
+  private rescale(): void {
+    const { adapting, adjustment, policy } = this.settings
+    const factor = this.columns === undefined || adjustment === undefined ? 1 : factorOf(this.columns, adjustment.reference, adjustment.least, adjustment.most)
+    policy.scale(factor * (adapting?.share ?? 1))
+  }
+
+  private forget(): void {
+    if (this.columns === undefined) return
+    this.columns = undefined
+    this.rescale()
   }
 
   private offer(entry: Entry): Effect.Effect<Offered, Problem> {
@@ -159,19 +199,45 @@ export class Engine implements Batcher {
     })
   }
 
-  private addAll(chunk: Chunk.Chunk<Item>, run: Run): Effect.Effect<void, Problem> {
-    const items = chunk[Symbol.iterator]()
+  private ran<E, R>(statements: Given<E, R>, run: Run): Effect.Effect<unknown, E | Problem, R> {
+    // A text is an iterable too, of its characters.
+    if (typeof statements === "string") return Effect.fail(notAList)
+    const added: Effect.Effect<void, E | Problem, R> = isStream(statements)
+      ? Stream.run(statements, this.into(run))
+      : this.belonging(isArray(statements) ? this.addAll(statements, run) : this.addEach(statements[Symbol.iterator](), run))
+    return Effect.zipRight(added, this.flushed(run.about))
+  }
+
+  private into(run: Run): Sink.Sink<void, Item, never, Problem> {
+    return Sink.unwrap(Effect.as(this.belonging(Effect.void), Sink.forEachChunk((chunk: Chunk.Chunk<Item>) => this.addAll(Chunk.toReadonlyArray(chunk), run))))
+  }
+
+  /** No Effect per statement: the loop is left only where the buffer is full, and where others had no turn for long. */
+  private addAll(items: ReadonlyArray<Item>, run: Run): Effect.Effect<void, Problem> {
+    let at = 0
     const next: Effect.Effect<void, Problem> = Effect.suspend(() => {
-      for (let item = items.next(); item.done !== true; item = items.next()) {
-        const entry = this.entryOf(item.value, run, undefined)
-        if (Either.isLeft(entry)) return Effect.fail(entry.left)
-        const answer = this.buffer.offer(entry.right)
-        if (answer === undefined) return Effect.zipRight(this.offer(entry.right), next)
+      for (const end = Math.min(at + turn, items.length); at < end;) {
+        const entry = this.entryOf(items[at++]!, run, undefined)
+        if (entry === undefined) return Effect.fail(this.why)
+        const answer = this.buffer.offer(entry)
+        if (answer === undefined) return Effect.zipRight(this.offer(entry), next)
         this.added(answer)
       }
-      return Effect.void
+      return at === items.length ? Effect.void : Effect.zipRight(Effect.yieldNow(), next)
     })
     return next
+  }
+
+  /** What is no array is taken from its iterator turn by turn. */
+  private addEach(items: Iterator<Item>, run: Run): Effect.Effect<void, Problem> {
+    return Effect.suspend(() => {
+      const part: Array<Item> = []
+      for (let item = items.next(); item.done !== true; item = items.next()) {
+        part.push(item.value)
+        if (part.length === turn) break
+      }
+      return part.length < turn ? this.addAll(part, run) : Effect.zipRight(this.addAll(part, run), this.addEach(items, run))
+    })
   }
 
   private added(answer: Offered): void {
@@ -189,12 +255,22 @@ export class Engine implements Batcher {
     // A database that answers at once ends a batch inside of this loop, which then goes on by itself.
     if (this.isPumping) return
     this.isPumping = true
+    const { adapting, policy } = this.settings
     for (let batch = this.buffer.next(); batch !== undefined; batch = this.buffer.next()) {
       const current = batch
       let hasEnded = false
-      const fiber = this.fork(Sending.send(this.db, this.settings, current, (sent) => {
+      const fiber = this.fork(Sending.send(this.settings, current, (sent, pace) => {
         hasEnded = true
-        this.buffer.finish(current, sent)
+        if (adapting?.observe(current.bytes, policy.limit, pace) === true) this.rescale()
+        if (this.settings.way.whole === undefined) this.buffer.finish(current, sent)
+        else if (sent.failure === undefined) this.buffer.hold(current, sent)
+        else {
+          // All that was sent before in the same transaction is lost with it.
+          const { error } = sent.failure
+          this.buffer.failure ??= withThose(error, this.buffer.waitingForCommit, "not-applied")
+          this.buffer.uncommit(this.buffer.failure, "not-applied")
+          this.buffer.finish(current, { ...sent, failure: { ...sent.failure, error: this.buffer.failure } })
+        }
       }))
       if (hasEnded) continue
       this.fibers.add(fiber)
@@ -207,24 +283,46 @@ export class Engine implements Batcher {
     if (this.settings.linger < Number.POSITIVE_INFINITY) this.linger()
   }
 
-  private readonly flushed: Effect.Effect<number, Problem> = Effect.suspend(() => {
-    const refusal = this.refusal()
-    return refusal === undefined ? this.drained : Effect.fail(refusal)
-  })
+  private flushed(about: About | undefined): Effect.Effect<number, Problem> {
+    return Effect.suspend(() => {
+      const refusal = this.refusal()
+      return refusal === undefined ? this.drained(about) : Effect.fail(refusal)
+    })
+  }
 
-  private readonly drained: Effect.Effect<number, Problem> = Effect.suspend(() => {
-    const { pending, sending } = this.buffer.counts()
-    this.buffer.release()
-    return Effect.as(
-      Effect.async<void, Problem>((resume) => {
-        const flusher = this.buffer.await((answer) =>
-          resume(answer === undefined ? Effect.void : Effect.fail(answer === "closed" ? closed() : answer)))
+  private drained(about: About | undefined): Effect.Effect<number, Problem> {
+    return Effect.suspend(() => {
+      const { pending, sending } = this.buffer.counts()
+      this.buffer.release(about)
+      this.forget()
+      const sent = Effect.async<void, Problem>((resume) => {
+        const flusher = this.buffer.await((answer) => resume(answer === undefined ? Effect.void : Effect.fail(answer === "closed" ? closed() : answer)))
         this.pump()
         if (flusher === undefined) return resume(Effect.void)
         return Effect.sync(() => this.buffer.forget(flusher))
-      }),
-      pending + sending
-    )
+      })
+      return Effect.as(this.settings.way.whole === undefined ? sent : Effect.zipRight(sent, this.committed), pending + sending)
+    })
+  }
+
+  /** For the transaction in which it was made: what was added belongs to it. */
+  readonly flushedBeforeCommit: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
+    this.buffer.isClosed ? Effect.void : Effect.asVoid(Effect.mapError(this.flushed(undefined), (error) => error._tag === "BatchError" ? error.error : error)))
+
+  /** Commits what was sent in the one transaction, and tells those who wait for it. */
+  private readonly committed: Effect.Effect<void, Problem> = Effect.suspend(() => {
+    const { whole } = this.settings.way
+    if (whole === undefined) return Effect.void
+    return Effect.uninterruptible(Effect.matchEffect(whole.commit, {
+      onSuccess: () => Effect.sync(() => this.buffer.committed()),
+      onFailure: (error) => Effect.suspend(() => {
+        const outcome = error.outcome === "unknown" ? "unknown" as const : "not-applied" as const
+        const failure = withThose(ofCommit(error), this.buffer.waitingForCommit, outcome)
+        this.buffer.failure ??= failure
+        this.buffer.uncommit(failure, outcome)
+        return Effect.fail(failure)
+      })
+    }))
   })
 
   // ---- the linger ----
@@ -244,6 +342,7 @@ export class Engine implements Batcher {
     const sleep = delay === 0 ? Effect.yieldNow({ priority: 10 }) : Effect.sleep(delay)
     this.timer = this.fork(Effect.map(sleep, () => {
       this.timer = undefined
+      if (delay === 0 && this.settings.way.whole !== undefined) return void this.fork(Effect.ignore(this.drained(undefined)))
       if (this.buffer.lingering === undefined || this.buffer.isClosed) return
       const rest = delay === 0 ? 0 : this.openedAt + this.settings.linger - this.now()
       if (rest > 0) return this.arm(rest)
@@ -256,73 +355,44 @@ export class Engine implements Batcher {
 
   /** Ends the batcher: uninterruptible, within `closeTimeout`, and with every statement applied or handed over. */
   close(flushes: boolean): Effect.Effect<void> {
+    const { buffer, settings } = this
     return Effect.suspend(() => {
-      const { buffer } = this
+      const why = ended("the batcher was closed before this was sent")
       buffer.isClosed = true
-      const why = closing()
       // Producers that wait have added nothing; they are told, and so are flushers of what will not be sent.
-      if (!flushes) buffer.giveUp(why, "closed")
-      else buffer.refuseProducers()
-      const ended = Effect.zipRight(Effect.ignore(this.drained), Effect.asVoid(Effect.suspend(() => Fiber.awaitAll([...this.fibers]))))
-      const stop = Effect.suspend(() => {
-        buffer.failure ??= why
-        const timer = this.timer
-        return Effect.zipRight(
-          Fiber.interruptAll(timer === undefined ? [...this.fibers] : [...this.fibers, timer]),
-          Effect.sync(() => buffer.giveUp(why, "closed"))
-        )
-      })
-      const bounded = this.settings.closeTimeout === Number.POSITIVE_INFINITY
-        ? ended
-        : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(ended), this.settings.closeTimeout))
-      const failure = Effect.sync(() => buffer.failure)
-      return Effect.zipRight(bounded, Effect.flatMap(failure, (error) => Effect.zipRight(stop, this.handOver(error))))
+      if (flushes) buffer.refuseProducers()
+      else buffer.giveUp(why, "closed")
+      const sent = flushes ? Effect.ignore(this.drained(undefined)) : Effect.void
+      const done = Effect.zipRight(sent, Effect.asVoid(Effect.suspend(() => Fiber.awaitAll([...this.fibers]))))
+      const bounded = settings.closeTimeout === Number.POSITIVE_INFINITY ? done : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(done), settings.closeTimeout))
+      return Effect.zipRight(bounded, Effect.suspend(() => {
+        const error = buffer.failure
+        return Effect.zipRight(this.stopped(why), handOver(settings, buffer.left, error))
+      }))
     })
   }
 
-  private handOver(error: BatchError | undefined): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.buffer.left.length === 0) return Effect.void
-      const statements = this.buffer.left.toSorted((a, b) => a.entry.index - b.entry.index).map(({ entry, outcome }) => ({
-        index: entry.index,
-        text: entry.sql,
-        params: entry.params,
-        outcome
+  private stopped(why: BatchError): Effect.Effect<void> {
+    const { buffer, settings } = this
+    buffer.failure ??= why
+    const fibers = this.timer === undefined ? [...this.fibers] : [...this.fibers, this.timer]
+    return Fiber.interruptAll(fibers).pipe(
+      Effect.zipRight(settings.way.whole?.rollback ?? Effect.void),
+      Effect.zipRight(Effect.sync(() => {
+        buffer.uncommit(why, "not-applied")
+        buffer.giveUp(why, "closed")
       }))
-      const { onLeft } = this.settings
-      return onLeft === undefined
-        ? Effect.logError(`a batcher was closed with ${statements.length} statements that were not applied, and no onLeft to take them`)
-        : onLeft({ statements, error })
-    })
+    )
   }
 
   private now(): number {
-    return this.clock.unsafeCurrentTimeMillis()
+    return this.settings.clock.unsafeCurrentTimeMillis()
   }
 
   private reportOf(run: Run, since: number): Report {
-    const { batches, bytes, retries, sent, statements } = run
-    return { statements, sent, batches, bytes, retries, milliseconds: this.now() - since }
+    const { batches, bytes, deadLettered, retries, rowsMerged, sent, statements } = run
+    return { statements, sent, batches, bytes, rowsMerged, deadLettered, retries, milliseconds: this.now() - since }
   }
 }
 
-const isStream = <E, R>(u: Stream.Stream<Item, E, R> | Iterable<Item>): u is Stream.Stream<Item, E, R> =>
-  typeof u === "object" && Stream.StreamTypeId in u
-
-const closed = (): SqlError.SqlError =>
-  SqlError.make(new Reason.ClosedError({ message: "the batcher is closed: its scope has ended", operation: "batch" }))
-
-const closing = (): BatchError =>
-  new BatchError({
-    error: SqlError.make(new Reason.ClosedError({ message: "the batcher was closed before this was sent", operation: "batch" })),
-    unit: "statements",
-    counts: { applied: 0, notApplied: 0, unknown: 0 }
-  })
-
-const empty = SqlError.make(new Reason.ConfigError({ message: "statement is empty", field: "statement" }))
-
-const notAList = SqlError.make(new Reason.ConfigError({ message: "statements must be an iterable of statements or a stream, was one text", field: "statements" }))
-
-const tooLarge = (dialect: string, statement: string, limit: string, maximum: number, actual: number): SqlError.SqlError =>
-  SqlError.make(new Reason.LimitError({ message: `${dialect} takes at most ${maximum} (${limit}) in one statement, this has ${actual}`, limit, maximum, actual, statement: statement.slice(0, 1_000) }))
-
+const turn = 4_096

@@ -88,7 +88,7 @@ class Writing {
   private readonly next = Effect.suspend(() => Effect.orElseSucceed(this.ready.take, () => undefined))
 
   private together(first: ReadonlyArray<Values>): Effect.Effect<void, Failed> {
-    const atomic = new Atomic(this.db, undefined)
+    const atomic = new Atomic(this.db)
     const each = (write: Write, rows: ReadonlyArray<Values>): Effect.Effect<void, SqlError.SqlError> =>
       Effect.flatMap(write(rows), () => {
         this.count(rows)
@@ -99,7 +99,7 @@ class Writing {
   }
 
   private apart(rows: ReadonlyArray<Values>): Effect.Effect<void, Failed> {
-    const atomic = this.settings.transaction === "chunk" ? new Atomic(this.db, undefined) : undefined
+    const atomic = this.settings.transaction === "chunk" ? new Atomic(this.db) : undefined
     const write = this.way.chunk(rows)
     return Effect.matchEffect(atomic === undefined ? write : atomic.run(write), {
       onFailure: (error) => Effect.fail({ error, outcome: atomic === undefined ? error.outcome : atomic.outcome(error), rows: rows.length }),

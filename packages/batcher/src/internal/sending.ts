@@ -1,115 +1,144 @@
 /**
- * Sending: one batch to the database, and what became of each of its statements.
+ * Sending: one batch with what stands around it: the hooks, the dead letter and the collector.
  *
- * It never fails: whatever ends it, interruption too, is an answer. It holds no queue (that is `buffer`). A batch goes
- * one statement at a time, in order. Called by `Batcher`.
+ * It never fails: whatever ends a batch, interruption too, is an answer. How the batch itself goes is in `shipment`.
+ * Called by the engine.
  *
  * @internal
  */
-import type { Database } from "@sluice/core/Database"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Schedule from "effect/Schedule"
+import type * as Batches from "../Batch.js"
 import { BatchError } from "../BatchError.js"
-import { Atomic } from "./atomic.js"
-import { type Batch, type Entry, itemOf, type Left, type Sent } from "./buffer.js"
+import type { DeadLetter, Letter } from "../DeadLetter.js"
+import type { Outcome, QueryCollector, Record } from "../QueryCollector.js"
+import type { Pace } from "./adapting.js"
+import { type Batch, type Dead, itemOf, type Left, type Sent, type Unit } from "./buffer.js"
+import { Outgoing } from "./outgoing.js"
+import { Shipment, type Way } from "./shipment.js"
 
-export interface Options {
-  readonly transaction: "none" | "batch"
-  readonly retry: Schedule.Schedule<unknown> | undefined
+export interface Settings {
+  readonly way: Way
+  readonly delimiter: string
+  readonly isDry: boolean
+  readonly deadLetter: DeadLetter | undefined
+  readonly collector: QueryCollector | undefined
+  readonly beforeBatch: ((batch: Batches.Batch) => Effect.Effect<void>) | undefined
+  readonly afterBatch: ((record: Record) => Effect.Effect<void>) | undefined
+  /** What goes as one statement. */
+  readonly units: (batch: Batch) => ReadonlyArray<Unit>
+  readonly clock: Clock.Clock
 }
 
 /** Sends a batch. Interruptible; the answer is given to `settle` whatever happens. */
-export const send = (db: Database, options: Options, batch: Batch, settle: (sent: Sent) => void): Effect.Effect<void> =>
+export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace: Pace) => void): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
-    const progress = new Progress(batch)
-    const all = progress.run(db)
-    const atomic = options.transaction === "batch" ? new Atomic(db, options.retry) : undefined
-    return Effect.matchCause(restore(atomic === undefined ? all : atomic.run(all)), {
-      onSuccess: () => settle({ retries: retries(atomic), failure: undefined }),
-      onFailure: (cause) => settle({ retries: retries(atomic), failure: progress.failure(cause, atomic) })
+    const { about } = batch
+    const { beforeBatch, clock, way } = settings
+    const since = clock.unsafeCurrentTimeMillis()
+    const units = settings.units(batch)
+    const outgoing = new Outgoing(batch.id, units, batch.bytes, about?.metadata, settings.delimiter)
+    const wantsResults = batch.entries.some((entry) => entry.run?.answers !== undefined)
+    const shipment = new Shipment(way, units, outgoing, wantsResults)
+    const work = settings.isDry ? Effect.void : shipment.run
+    const end = (cause: Cause.Cause<SqlError.SqlError> | undefined): Effect.Effect<void> => {
+      const sent = (letters: Cause.Cause<unknown> | undefined): Sent => ended(batch, units, shipment, wantsResults, cause, letters)
+      const milliseconds = clock.unsafeCurrentTimeMillis() - since
+      const pace = { milliseconds, isTimedOut: shipment.isTimedOut }
+      const told = (sent: Sent): Effect.Effect<void> => {
+        const collector = about?.collector ?? settings.collector
+        if (collector === undefined && settings.afterBatch === undefined) {
+          settle(sent, pace)
+          return Effect.void
+        }
+        const record = outgoing.record(batch.entries.length, settings.isDry ? "dry-run" : outcomeOf(batch, sent), milliseconds)
+        return Effect.map(Effect.zipRight(collected(collector, record), hooked(settings.afterBatch, record)), () => settle(sent, pace))
+      }
+      if (shipment.dead.length === 0 || settings.deadLetter === undefined) return told(sent(undefined))
+      return Effect.matchCauseEffect(settings.deadLetter(shipment.dead.map((dead) => letterOf(dead, about?.metadata))), {
+        onSuccess: () => told(sent(undefined)),
+        onFailure: (letters) => told(sent(letters))
+      })
+    }
+    return Effect.matchCauseEffect(restore(beforeBatch === undefined ? work : Effect.zipRight(Effect.suspend(() => beforeBatch(outgoing)), work)), {
+      onSuccess: () => end(undefined),
+      onFailure: (cause) => {
+        if (Cause.isInterrupted(cause)) shipment.interrupted()
+        return end(cause)
+      }
     })
   })
 
-const retries = (atomic: Atomic | undefined): number => Math.max(0, (atomic?.attempts ?? 0) - 1)
+const letterOf = ({ entry, error }: Dead, metadata: Batches.Metadata | undefined): Letter =>
+  ({ index: entry.index, text: entry.text, params: entry.params, outcome: "not-applied", error, metadata })
 
-class Progress {
-  private done = 0
-  private started = 0
+// The batch has ended as it has: what looks on cannot change that any more.
+const collected = (collector: QueryCollector | undefined, record: Record): Effect.Effect<void> =>
+  collector === undefined ? Effect.void : Effect.catchAllCause(collector.collect(record), (cause) => Effect.logError("a batch was not collected", cause))
 
-  constructor(private readonly batch: Batch) {}
+const hooked = (hook: Settings["afterBatch"], record: Record): Effect.Effect<void> =>
+  hook === undefined ? Effect.void : Effect.catchAllCause(Effect.suspend(() => hook(record)), (cause) => Effect.logError("afterBatch died of a defect", cause))
 
-  run(db: Database): Effect.Effect<void, SqlError.SqlError> {
-    const { entries } = this.batch
-    const step: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => {
-      const entry = entries[this.started]
-      if (entry === undefined) return Effect.void
-      this.started++
-      return Effect.flatMap(db.unsafe(entry.sql, entry.params).run, () => {
-        this.done++
-        return step
-      })
-    })
-    return Effect.suspend(() => {
-      this.done = 0
-      this.started = 0
-      return step
-    })
-  }
-
-  failure(cause: Cause.Cause<SqlError.SqlError>, atomic: Atomic | undefined): Sent["failure"] {
-    const { entries } = this.batch
-    const known = Cause.failureOption(cause)
-    const error = known._tag === "Some" ? known.value : interruptedOrDied(cause)
-    const failed = known._tag === "Some" && this.started > this.done ? entries[this.done] : undefined
-    const outcomes = atomic === undefined ? this.alone(known._tag === "Some" ? error : undefined) : this.together(atomic, error, known._tag === "Some")
-    if (outcomes.left.length === 0) return undefined
-    const items = (outcome: Left["outcome"]) => outcomes.left.filter((each) => each.outcome === outcome).map((each) => itemOf(each.entry))
-    const notApplied = items("not-applied")
-    const unknown = items("unknown")
-    const batchError = new BatchError({
-      error,
-      unit: "statements",
-      counts: { applied: outcomes.applied.length, notApplied: notApplied.length, unknown: unknown.length },
-      failed: failed === undefined ? undefined : itemOf(failed),
-      applied: outcomes.applied.map(itemOf),
-      notApplied,
-      unknown
-    })
-    return { error: batchError, failed, left: outcomes.left }
-  }
-
-  /** In one transaction all have one outcome. */
-  private together(atomic: Atomic, error: SqlError.SqlError, isKnown: boolean): Outcomes {
-    const outcome = atomic.outcome(isKnown ? error : undefined)
-    const { entries } = this.batch
-    return outcome === "applied" ? { applied: entries, left: [] } : { applied: [], left: entries.map((entry) => ({ entry, outcome })) }
-  }
-
-  /** Without one each has its own: those before are applied, those after were never sent. */
-  private alone(error: SqlError.SqlError | undefined): Outcomes {
-    const { entries } = this.batch
-    const applied = entries.slice(0, this.done)
-    const left: Array<Left> = []
-    for (let i = this.done; i < entries.length; i++) {
-      const entry = entries[i]
-      if (entry === undefined) continue
-      const outcome = i >= this.started ? "not-applied" : error === undefined ? "unknown" : error.outcome
-      if (outcome === "applied") applied.push(entry)
-      else left.push({ entry, outcome })
-    }
-    return { applied, left }
-  }
+const outcomeOf = (batch: Batch, { dead, failure }: Sent): Outcome => {
+  const left = failure?.left ?? []
+  if (left.length + dead.length === 0) return "applied"
+  if (left.some((each) => each.outcome === "unknown")) return "unknown"
+  return left.length + dead.length < batch.entries.length ? "partial" : "not-applied"
 }
 
-interface Outcomes {
-  readonly applied: ReadonlyArray<Entry>
-  readonly left: ReadonlyArray<Left>
+const ended = (
+  batch: Batch,
+  units: ReadonlyArray<Unit>,
+  shipment: Shipment,
+  wantsResults: boolean,
+  cause: Cause.Cause<SqlError.SqlError> | undefined,
+  letters: Cause.Cause<unknown> | undefined
+): Sent => {
+  const isLost = letters !== undefined
+  const all = { retries: shipment.retries, units: units.length, dead: isLost ? [] : shipment.dead, results: wantsResults ? resultsOf(batch, shipment) : undefined }
+  if (cause === undefined && !isLost) return { ...all, failure: undefined }
+  const left: Array<Left> = cause === undefined ? [] : [...shipment.left(batch.entries)]
+  // What the dead letter did not take is left, as it would be without one.
+  if (isLost) left.push(...shipment.dead.map(({ entry }) => ({ entry, outcome: "not-applied" as const })))
+  if (left.length === 0) return { ...all, failure: undefined }
+  const failed = isLost ? undefined : shipment.failed
+  const error = isLost ? undelivered(letters) : reasonOf(cause!)
+  return { ...all, results: undefined, failure: { error: failureOf(batch, error, failed, left, all.dead), failed, left } }
 }
 
-const interruptedOrDied = (cause: Cause.Cause<SqlError.SqlError>): SqlError.SqlError =>
-  Cause.isInterruptedOnly(cause)
+const resultsOf = (batch: Batch, { calls, results }: Shipment): ReadonlyArray<unknown> =>
+  calls.length > 0 ? calls : Array.from({ length: batch.entries.length }, (_, i) => results[i])
+
+const failureOf = (batch: Batch, error: SqlError.SqlError, failed: Sent["dead"][number]["entry"] | undefined, left: ReadonlyArray<Left>, dead: ReadonlyArray<Dead>): BatchError => {
+  const not = new Set([...left, ...dead].map((each) => each.entry))
+  const applied = batch.entries.filter((entry) => !not.has(entry))
+  const unknown = left.filter((each) => each.outcome === "unknown").map((each) => each.entry)
+  const notApplied = [...left.filter((each) => each.outcome !== "unknown"), ...dead].map((each) => each.entry).toSorted((a, b) => a.index - b.index)
+  return new BatchError({
+    error,
+    unit: "statements",
+    counts: { applied: applied.length, notApplied: notApplied.length, unknown: unknown.length },
+    failed: failed === undefined ? undefined : itemOf(failed),
+    applied: applied.map(itemOf),
+    notApplied: notApplied.map(itemOf),
+    unknown: unknown.map(itemOf)
+  })
+}
+
+const reasonOf = (cause: Cause.Cause<SqlError.SqlError>): SqlError.SqlError => {
+  const known = Cause.failureOption(cause)
+  if (known._tag === "Some") return known.value
+  return Cause.isInterruptedOnly(cause)
     ? SqlError.make(new Reason.CancelledError({ message: "the batch was interrupted while it was being sent", operation: "batch" }))
     : SqlError.make(new Reason.UnknownError({ message: "the batch died of a defect", operation: "batch", cause: Cause.squash(cause) }))
+}
+
+const undelivered = (cause: Cause.Cause<unknown>): SqlError.SqlError => {
+  const failure = Cause.squash(cause)
+  return SqlError.isSqlError(failure) ? failure : SqlError.make(
+    new Reason.UnknownError({ message: `the dead letter did not take what was refused: ${failure instanceof Error ? failure.message : String(failure)}`, operation: "batch", cause: failure })
+  )
+}

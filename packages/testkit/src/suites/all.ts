@@ -6,6 +6,7 @@ import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
 import { databases } from "./databases.js"
+import { deadLetters } from "./deadLetters.js"
 import { decoders } from "./decoders.js"
 import { ecosystem } from "./ecosystem/all.js"
 import { doctor } from "./doctor.js"
@@ -29,5 +30,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
 ]

@@ -1,5 +1,5 @@
 /**
- * Cases of the laws B1, B4 and B6, over the batcher. Merging, dead letters and the spool come with a later version.
+ * Cases of the laws B1, B4 and B6, over the batcher. Dead letters and its transactions are in `deadLetters`.
  */
 import { assert } from "@effect/vitest"
 import * as Batcher from "@sluice/batcher/Batcher"

@@ -1,0 +1,43 @@
+/**
+ * Merging inside of a batch: neighbouring INSERTs become one statement, and it stays known which entries that stands for.
+ *
+ * What may be merged is `merge/Merger`'s to say. Called by `sending` where `mergeInserts` is on.
+ *
+ * @internal
+ */
+import type * as Dialect from "@sluice/core/Dialect"
+import type { Batch, Unit } from "./buffer.js"
+import { type Merged, Merger } from "./merge/Merger.js"
+
+/** What is sent of a batch. A statement with parameters stays as it is. */
+export const merging = ({ lastIdIsFirst, lexicon, limits }: Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst">, maxBytes: number): (batch: Batch) => ReadonlyArray<Unit> => {
+  const merger = new Merger(
+    { lexicon, functions: new Set(), upserts: false },
+    { maxBytes: Math.min(maxBytes, limits.maxStatementBytes), maxRows: limits.maxInsertRows, lastIdIsFirst: lastIdIsFirst === true }
+  )
+  return ({ entries }) => {
+    const units: Array<Unit> = []
+    const out: Array<Merged> = []
+    let at = 0
+    const take = (): void => {
+      for (const { statements, text } of out.splice(0)) {
+        const covered = entries.slice(at, at += statements)
+        const [first] = covered
+        if (first !== undefined) units.push(covered.length === 1 ? first : { index: first.index, text, params: none, entries: covered })
+      }
+    }
+    for (const entry of entries) {
+      if (entry.params.length === 0 && merger.add(entry.text, out) < 0) continue
+      // Its place is behind what is held.
+      merger.flush(out, false)
+      take()
+      units.push(entry)
+      at++
+    }
+    merger.flush(out, false)
+    take()
+    return units
+  }
+}
+
+const none: readonly [] = []
