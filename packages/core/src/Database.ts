@@ -348,11 +348,10 @@ export { isDatabase } from "./internal/database.js"
  * @category layers
  * @since 0.1.0
  */
-export const layer = <E>(
-  make: Effect.Effect<Database, E, Scope.Scope | Reactivity.Reactivity>
-): Layer.Layer<DatabaseId | StockClient.SqlClient, E> =>
-  Layer.scopedContext(Effect.map(make, (database) =>
-    Context.make(Database, database).pipe(Context.add(StockClient.SqlClient, database)))).pipe(Layer.provide(Reactivity.layer))
+export const layer = <E>(make: Effect.Effect<Database, E, Scope.Scope | Reactivity.Reactivity>): Layer.Layer<DatabaseId | StockClient.SqlClient, E> =>
+  Layer.scopedContext(Effect.map(make, (database) => Context.make(Database, database).pipe(Context.add(StockClient.SqlClient, database)))).pipe(
+    Layer.provide(Reactivity.layer)
+  )
 
 /**
  * A layer that provides a database under a tag of the user's only: several databases in one app.
@@ -371,10 +370,8 @@ export const layer = <E>(
  * @category layers
  * @since 0.1.0
  */
-export const layerAs = <I, S, D extends S, E>(
-  tag: Context.Tag<I, S>,
-  make: Effect.Effect<D, E, Scope.Scope | Reactivity.Reactivity>
-): Layer.Layer<I, E> => Layer.scoped(tag, make).pipe(Layer.provide(Reactivity.layer))
+export const layerAs = <I, S, D extends S, E>(tag: Context.Tag<I, S>, make: Effect.Effect<D, E, Scope.Scope | Reactivity.Reactivity>): Layer.Layer<I, E> =>
+  Layer.scoped(tag, make).pipe(Layer.provide(Reactivity.layer))
 
 /**
  * A dialect's `layerAs`, of its `make`: the tag may be of any service that a database is.
