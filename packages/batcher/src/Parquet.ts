@@ -7,13 +7,15 @@
  * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
-import type * as Effect from "effect/Effect"
-import type * as Sink from "effect/Sink"
-import type * as Stream from "effect/Stream"
+import * as Effect from "effect/Effect"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
 import type { FormatError } from "./FormatError.js"
 import type * as FileSink from "./internal/format/sink.js"
-import * as Reading from "./internal/parquet/reading.js"
-import * as Writing from "./internal/parquet/writing.js"
+
+// Loaded by the first file that is read or written: a tenth of what it cost to import this package was the format.
+const reading = Effect.promise(() => import("./internal/parquet/reading.js"))
+const writing = Effect.promise(() => import("./internal/parquet/writing.js"))
 
 /**
  * A row: its values by the names of the columns.
@@ -133,7 +135,8 @@ export interface Description {
  * @category sources
  * @since 0.1.0
  */
-export const describe = (path: string): Effect.Effect<Description, FormatError, FileSystem.FileSystem> => Reading.describe(path)
+export const describe = (path: string): Effect.Effect<Description, FormatError, FileSystem.FileSystem> =>
+  Effect.flatMap(reading, ({ describe }) => describe(path))
 
 /**
  * The rows of a Parquet file. Memory holds one of its row groups.
@@ -151,7 +154,7 @@ export const describe = (path: string): Effect.Effect<Description, FormatError, 
  * @since 0.1.0
  */
 export const read = (path: string, options: ReadOptions = {}): Stream.Stream<Row, FormatError, FileSystem.FileSystem> =>
-  Reading.read(path, options.columns, options.instants ?? "date")
+  Stream.unwrap(Effect.map(reading, ({ read }) => read(path, options.columns, options.instants ?? "date")))
 
 /**
  * Writes records to a Parquet file, compressed by Snappy; the file is there, whole, when the sink ends well.
@@ -172,4 +175,4 @@ export const read = (path: string, options: ReadOptions = {}): Stream.Stream<Row
  * @since 0.1.0
  */
 export const write = (path: string, options: WriteOptions): Sink.Sink<FileSink.Written, object, never, FormatError, FileSystem.FileSystem> =>
-  Writing.write(path, options.columns, options.rowGroupSize ?? 100_000)
+  Sink.unwrap(Effect.map(writing, ({ write }) => write(path, options.columns, options.rowGroupSize ?? 100_000)))
