@@ -13,6 +13,7 @@ import { timed } from "../Work.js"
 
 const dialect: InsertMerge.Options["dialect"] = {
   lexicon: { ...SqlScript.ansi, backticks: true, brackets: true },
+  placeholder: () => "?",
   limits: { maxParameters: 32_766, maxStatementBytes: 1_000_000_000, maxInsertRows: Number.POSITIVE_INFINITY }
 }
 

@@ -69,7 +69,7 @@ export interface Options extends BatchPolicy.Limits {
    * and nothing later is sent.
    */
   readonly deadLetter?: DeadLetter | undefined
-  /** Sends compatible INSERTs that follow each other as one of many rows. Texts without parameters only. Default `false`. */
+  /** Sends compatible INSERTs that follow each other as one of many rows, with their parameters (`InsertMerge`). Default `false`. */
   readonly mergeInserts?: boolean | undefined
   /**
    * Multiplies `maxBytes` by `referenceColumnCount` through the columns of the first INSERT, within the two factors: wide

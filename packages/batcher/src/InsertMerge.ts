@@ -46,7 +46,7 @@ import { limit } from "./internal/options.js"
  */
 export interface Options {
   /** Whose quotes and comments the texts have, and whose limits hold: `db.dialect`. */
-  readonly dialect: Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst">
+  readonly dialect: Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst" | "placeholder">
   /**
    * UTF-8 bytes of a merged statement, all of it counted. Default 900,000, and never more than the server takes. At least
    * 1, else ConfigError. A single statement that is longer stays as it is.
@@ -201,7 +201,12 @@ const merger = ({ dialect, functions = [], maxBytes, maxRows, upserts = false }:
     Either.all([count("maxBytes", maxBytes, 900_000, 1), limit("maxRows", maxRows, Number.POSITIVE_INFINITY)]),
     ([bytes, rows]) =>
       new Merger(
-        { lexicon: dialect.lexicon, functions: new Set(functions.map((name) => name.toUpperCase())), upserts },
-        { maxBytes: Math.min(bytes, dialect.limits.maxStatementBytes), maxRows: Math.min(rows, dialect.limits.maxInsertRows), lastIdIsFirst: dialect.lastIdIsFirst === true }
+        { lexicon: dialect.lexicon, functions: new Set(functions.map((name) => name.toUpperCase())), upserts, placeholder: dialect.placeholder },
+        {
+          maxBytes: Math.min(bytes, dialect.limits.maxStatementBytes),
+          maxRows: Math.min(rows, dialect.limits.maxInsertRows),
+          maxParameters: dialect.limits.maxParameters,
+          lastIdIsFirst: dialect.lastIdIsFirst === true
+        }
       )
   )

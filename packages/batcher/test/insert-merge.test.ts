@@ -13,12 +13,14 @@ import * as fc from "effect/FastCheck"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as InsertMerge from "../src/InsertMerge.js"
+import { type Merged, Merger } from "../src/internal/merge/Merger.js"
 
 const limits = { maxParameters: 100, maxStatementBytes: Number.POSITIVE_INFINITY, maxInsertRows: Number.POSITIVE_INFINITY }
-const ansi = { limits, lexicon: SqlScript.ansi }
-const pg = { limits, lexicon: { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true } }
-const mysql = { limits, lexicon: { ...SqlScript.ansi, backslashEscapes: true, backticks: true, hashComments: true, spacedDashes: true, executableComments: true } }
-const mssql = { limits: { ...limits, maxInsertRows: 1000 }, lexicon: { ...SqlScript.ansi, brackets: true, nestedComments: true } }
+const placeholder = () => "?"
+const ansi = { limits, placeholder, lexicon: SqlScript.ansi }
+const pg = { limits, placeholder: (index: number) => `$${index}`, lexicon: { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true } }
+const mysql = { limits, placeholder, lexicon: { ...SqlScript.ansi, backslashEscapes: true, backticks: true, hashComments: true, spacedDashes: true, executableComments: true } }
+const mssql = { placeholder, limits: { ...limits, maxInsertRows: 1000 }, lexicon: { ...SqlScript.ansi, brackets: true, nestedComments: true } }
 
 const merged = (statements: ReadonlyArray<string>, options: Partial<InsertMerge.Options> = {}): ReadonlyArray<string> => {
   const merge = Either.getOrThrow(InsertMerge.make({ dialect: ansi, ...options }))
@@ -189,6 +191,59 @@ describe("B2 what may mean something else in company is left alone", () => {
     for (const set of ["n = NOW()", "n = CURRENT_TIMESTAMP", "n = (SELECT 1)", "n = @x", "n = f(a)", "n = ?"]) {
       assert.deepStrictEqual(...both([`INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE ${set}`, `INSERT INTO t (a) VALUES (2) ON DUPLICATE KEY UPDATE ${set}`], { dialect: mysql, upserts: true }))
     }
+  })
+})
+
+describe("statements with parameters, as the batcher merges them", () => {
+  const run = (statements: ReadonlyArray<readonly [string, ...ReadonlyArray<unknown>]>, dialect: Pick<InsertMerge.Options["dialect"], "lexicon" | "placeholder" | "lastIdIsFirst"> = ansi, limits = {}) => {
+    const merger = new Merger(
+      { lexicon: dialect.lexicon, functions: new Set(), upserts: false, placeholder: dialect.placeholder },
+      { maxBytes: 1_000, maxRows: 100, maxParameters: 100, lastIdIsFirst: dialect.lastIdIsFirst === true, ...limits }
+    )
+    const out: Array<Merged> = []
+    for (const [sql, ...params] of statements) merger.add(sql, out, params)
+    merger.flush(out, false)
+    return out.map(({ params, statements, text }) => [statements, text, ...params])
+  }
+  const insert = "INSERT INTO t (a, b) VALUES (?, ?)"
+  const numbered = "INSERT INTO t (a, b) VALUES ($1, upper($2)) ON CONFLICT DO NOTHING"
+
+  it("become one, their parameters in order", () => {
+    assert.deepStrictEqual(run([[insert, 1, "a"], [insert, 2, null], ["INSERT INTO t (a, b) VALUES (3, ?), (?, 4)", "c", "d"]]), [
+      [3, "INSERT INTO t (a, b) VALUES (?, ?),(?, ?),(3, ?), (?, 4)", 1, "a", 2, null, "c", "d"]
+    ])
+    assert.deepStrictEqual(run([[insert, 1, "a"], ["INSERT INTO t (a, b) VALUES (1, 2)"], [insert, 2, "b"]]), [[3, "INSERT INTO t (a, b) VALUES (?, ?),(1, 2),(?, ?)", 1, "a", 2, "b"]])
+  })
+
+  it("with numbers that count on", () => {
+    assert.deepStrictEqual(run([[numbered, 1, "a"], [numbered, 2, "b"], [numbered, 3, "c"]], pg), [
+      [3, "INSERT INTO t (a, b) VALUES ($1, upper($2)),($3, upper($4)),($5, upper($6)) ON CONFLICT DO NOTHING", 1, "a", 2, "b", 3, "c"]
+    ])
+  })
+
+  it("within the limits of bytes, rows and parameters together", () => {
+    const texts = (limits: object) => run(Array.from({ length: 6 }, (_, n) => [insert, n, "12345678"] as const), ansi, limits).map(([count]) => count)
+    assert.deepStrictEqual(texts({ maxParameters: 5 }), [2, 2, 2])
+    assert.deepStrictEqual(texts({ maxRows: 4 }), [4, 2])
+    assert.deepStrictEqual(texts({ maxBytes: insert.length + 16 + 2 * (7 + 16) }), [3, 3])
+  })
+
+  it("but not where a placeholder is somewhere else, is used twice, or their number is another", () => {
+    for (const [sql, ...params] of [
+      ["INSERT INTO t (a, b) VALUES (?, (SELECT ?))", 1, 2], ["INSERT INTO t (a) VALUES (?) RETURNING ?", 1, 2], ["INSERT INTO t (a, b) VALUES (?, ?)", 1],
+      ["INSERT INTO t (a) VALUES (?)", 1, 2], ["UPDATE t SET a = ?", 1], ["INSERT INTO t (a) VALUES (1)", 1]
+    ] as const) assert.deepStrictEqual(run([[sql, ...params], [sql, ...params]]), [[1, sql, ...params], [1, sql, ...params]])
+    for (const sql of ["INSERT INTO t (a, b) VALUES ($1, $1)", "INSERT INTO t (a, b) VALUES ($2, $1)"]) {
+      assert.deepStrictEqual(run([[sql, 1, 2], [sql, 1, 2]], pg), [[1, sql, 1, 2], [1, sql, 1, 2]])
+    }
+  })
+
+  it("the last by itself with its own parameters, where it must be", () => {
+    const asks = ["INSERT INTO u (a, b) VALUES (?, LAST_INSERT_ID())", 9] as const
+    assert.deepStrictEqual(run([[insert, 1, "a"], [insert, 2, "b"], [insert, 3, "c"], asks]), [
+      [2, "INSERT INTO t (a, b) VALUES (?, ?),(?, ?)", 1, "a", 2, "b"], [1, insert, 3, "c"], [1, ...asks]
+    ])
+    assert.deepStrictEqual(run([[numbered, 1, "a"], [numbered, 2, "b"], ["UPDATE t SET a = 1"]], { ...pg, lastIdIsFirst: true }), [[1, numbered, 1, "a"], [1, numbered, 2, "b"], [1, "UPDATE t SET a = 1"]])
   })
 })
 

@@ -64,7 +64,7 @@ export interface Entry {
 export interface Merged {
   readonly index: number
   readonly text: string
-  readonly params: readonly []
+  readonly params: ReadonlyArray<unknown>
   readonly entries: ReadonlyArray<Entry>
 }
 

@@ -17,8 +17,9 @@ import { ofParameter, utf8 } from "./bytes.js"
 import { Texts } from "./text.js"
 
 /** What a receiver without a dialect is taken to be: it has the standard's quotes and no limit. */
-export const standard: Pick<Dialect.Dialect, "lexicon" | "limits" | "name" | "lastIdIsFirst"> = {
+export const standard: Pick<Dialect.Dialect, "lexicon" | "limits" | "name" | "lastIdIsFirst" | "placeholder"> = {
   name: "execute",
+  placeholder: () => "?",
   lexicon: SqlScript.ansi,
   limits: { maxParameters: Number.POSITIVE_INFINITY, maxStatementBytes: Number.POSITIVE_INFINITY, maxInsertRows: Number.POSITIVE_INFINITY }
 }

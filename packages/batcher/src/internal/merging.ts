@@ -9,25 +9,32 @@ import type * as Dialect from "@sluice/core/Dialect"
 import type { Batch, Unit } from "./buffer.js"
 import { type Merged, Merger } from "./merge/Merger.js"
 
-/** What is sent of a batch. A statement with parameters stays as it is. */
-export const merging = ({ lastIdIsFirst, lexicon, limits }: Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst">, maxBytes: number): (batch: Batch) => ReadonlyArray<Unit> => {
+type Words = Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst" | "placeholder">
+
+/** What is sent of a batch. */
+export const merging = ({ lastIdIsFirst, lexicon, limits, placeholder }: Words, maxBytes: number): (batch: Batch) => ReadonlyArray<Unit> => {
   const merger = new Merger(
-    { lexicon, functions: new Set(), upserts: false },
-    { maxBytes: Math.min(maxBytes, limits.maxStatementBytes), maxRows: limits.maxInsertRows, lastIdIsFirst: lastIdIsFirst === true }
+    { lexicon, functions: new Set(), upserts: false, placeholder },
+    {
+      maxBytes: Math.min(maxBytes, limits.maxStatementBytes),
+      maxRows: limits.maxInsertRows,
+      maxParameters: limits.maxParameters,
+      lastIdIsFirst: lastIdIsFirst === true
+    }
   )
   return ({ entries }) => {
     const units: Array<Unit> = []
     const out: Array<Merged> = []
     let at = 0
     const take = (): void => {
-      for (const { statements, text } of out.splice(0)) {
+      for (const { params, statements, text } of out.splice(0)) {
         const covered = entries.slice(at, at += statements)
         const [first] = covered
-        if (first !== undefined) units.push(covered.length === 1 ? first : { index: first.index, text, params: none, entries: covered })
+        if (first !== undefined) units.push(covered.length === 1 ? first : { index: first.index, text, params, entries: covered })
       }
     }
     for (const entry of entries) {
-      if (entry.params.length === 0 && merger.add(entry.text, out) < 0) continue
+      if (merger.add(entry.text, out, entry.params) < 0) continue
       // Its place is behind what is held.
       merger.flush(out, false)
       take()
@@ -39,5 +46,3 @@ export const merging = ({ lastIdIsFirst, lexicon, limits }: Pick<Dialect.Dialect
     return units
   }
 }
-
-const none: readonly [] = []

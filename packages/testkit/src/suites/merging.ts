@@ -90,6 +90,24 @@ export const merging: ReadonlyArray<Case> = [
   },
   {
     law: "B2",
+    title: "a batcher that merges sends INSERTs with parameters as few, within the server's limit of them, and stores each value",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const name = (id: number) => id % 3 === 0 ? `it's ${id}` : `$1 ? ${id}`
+      const statements = Array.from({ length: 300 }, (_, n) =>
+        n === 150 ? db`UPDATE things SET amount = ${7} WHERE id <= ${100}` : db`INSERT INTO things (id, name, amount) VALUES (${n + 1}, ${name(n + 1)}, ${n % 2 === 0 ? null : n})`)
+      const report = yield* Effect.scoped(Effect.flatMap(Batcher.make({ mergeInserts: true }), (batcher) => batcher.process(statements))).pipe(
+        Effect.provideService(Database.Database, db)
+      )
+      assert.strictEqual(report.statements, 300)
+      // Two runs of INSERTs and the UPDATE; where the last of a run goes by itself, one more.
+      assert.isAtLeast(report.rowsMerged, 295)
+      const rows = yield* db<{ id: number; name: string; amount: number | null }>`SELECT id, name, amount FROM things ORDER BY id`
+      assert.deepStrictEqual(rows, Array.from({ length: 300 }, (_, n) => ({ id: n + 1, name: name(n + 1), amount: n < 100 ? 7 : n % 2 === 0 ? null : n })).filter(({ id }) => id !== 151))
+    })
+  },
+  {
+    law: "B2",
     title: "a statement that asks for the key of the last INSERT is answered as without merging",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()

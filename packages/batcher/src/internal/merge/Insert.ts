@@ -15,6 +15,8 @@ export interface Settings {
   readonly functions: ReadonlySet<string>
   /** IGNORE and ON DUPLICATE KEY UPDATE, too. */
   readonly upserts: boolean
+  /** The placeholder of parameter `index`, from 1. */
+  readonly placeholder: (index: number) => string
 }
 
 export class Insert {
@@ -35,18 +37,33 @@ export class Insert {
   openAt = -1
   /** It may ask what the INSERT before it did. */
   isCurious = false
+  /** Where the placeholders of its rows begin and end, one after the other. */
+  readonly places: Array<number> = []
   private readonly lexer: SqlScript.Lexer
   /** The text of the last one up to its first parenthesis of VALUES: most have it in common. */
   private prefix = ""
   private prefixStart = 0
   private prefixRows = 0
+  /** The one with parameters that was read last: the next is mostly the same, with others. */
+  private known: string | undefined
+  private parameters = 0
 
   constructor(private readonly settings: Settings) {
     this.lexer = SqlScript.lexer(settings.lexicon)
   }
 
-  /** Reads a statement: `true` where it may be merged. */
-  read(sql: string): boolean {
+  /** Reads a statement that is sent with so many parameters: `true` where it may be merged. */
+  read(sql: string, parameters: number): boolean {
+    if (parameters > 0 && sql === this.known && parameters === this.parameters) return true
+    this.known = undefined
+    this.parameters = parameters
+    this.places.length = 0
+    const answer = this.reread(sql) && this.places.length === 2 * parameters
+    if (answer && parameters > 0) this.known = sql
+    return answer
+  }
+
+  private reread(sql: string): boolean {
     this.openAt = -1
     this.isCurious = false
     if (this.prefix !== "" && sql.startsWith(this.prefix)) {
@@ -202,13 +219,26 @@ export class Insert {
       pending = undefined
       if (width === 0) width = 1
       if (kind === "number") continue
-      if (!lexer.isClosed || kind === "parameter") return -1
+      if (kind === "parameter") {
+        if (!this.isNext(sql)) return -1
+        continue
+      }
+      if (!lexer.isClosed) return -1
       // PostgreSQL reads 'now' as the time of its transaction.
       if (kind === "string") {
         if (lexer.end - start === 5 && /^'now'$/i.test(sql.slice(start, lexer.end))) return -1
       } else pending = kind === "word" ? wordOf(sql, lexer) : sql[start]!
     }
     return -1
+  }
+
+  // A text without parameters has no placeholders, whatever this looks like; and numbers must count up as they stand.
+  private isNext(sql: string): boolean {
+    const { lexer, places } = this
+    const index = places.length / 2 + 1
+    if (index > this.parameters || sql.slice(lexer.start, lexer.end) !== this.settings.placeholder(index)) return false
+    places.push(lexer.start, lexer.end)
+    return true
   }
 
   private isCall(word: string): boolean {
