@@ -294,6 +294,27 @@ describe("B2, B6 of random statements", () => {
   )
   const script = fc.array(fc.oneof({ arbitrary: insert, weight: 5 }, { arbitrary: other, weight: 1 }), { maxLength: 25 })
 
+  it("whatever is added, a text or an error comes back, and every other text is there to the letter", () => {
+    const part = fc.constantFrom("INSERT", "INTO", "t", "(a)", "VALUES", "(1)", "(", ")", ",", "'", "\"", "`", "$$", "--", "/*", "*/", "\n", ";", "NULL", "ON CONFLICT", "DO NOTHING", "AS", "OR", "REPLACE", "?", "$1", ".", "[", "é", "0x", "E'\\'")
+    const text = fc.array(part, { minLength: 1, maxLength: 12 }).map((parts) => parts.join(" "))
+    fc.assert(fc.property(fc.array(text, { maxLength: 6 }), fc.constantFrom<InsertMerge.Options["dialect"]>(ansi, pg, mysql, mssql), (texts, dialect) => {
+      const merge = Either.getOrThrow(InsertMerge.make({ dialect }))
+      const taken: Array<string> = []
+      const out: Array<string> = []
+      for (const sql of texts) {
+        const answer = merge.add(sql)
+        if (Either.isLeft(answer)) assert.include(["SqlSyntaxError", "ConfigError"], answer.left.reason._tag)
+        else {
+          taken.push(sql)
+          out.push(...answer.right)
+        }
+      }
+      out.push(...merge.flushAll())
+      for (const sql of out.filter((sql) => !taken.includes(sql))) assert.match(sql, /\),\(/)
+      if (!taken.some((sql) => /VALUES?\s*\(/.test(sql))) assert.deepStrictEqual(out, taken)
+    }), { numRuns: 2_000 })
+  })
+
   it("no merged statement exceeds its limits, and every row is there once, in order", () => {
     fc.assert(fc.property(script, fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 6 }), (statements, maxBytes, maxRows) => {
       const texts = merged(statements, { maxBytes, maxRows })

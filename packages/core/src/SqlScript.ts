@@ -230,7 +230,8 @@ export interface Piece {
 export interface SplitOptions {
   /**
    * Characters of one statement. Beyond it the splitting of a stream fails with LimitError, so that a quote which is
-   * never closed does not bring the rest of a file into memory. Default 2^28; a text is not checked.
+   * never closed does not bring the rest of a file into memory. At least 1, else ConfigError. Default 2^28; a text is not
+   * checked.
    */
   readonly maxLength?: number | undefined
 }
@@ -265,7 +266,7 @@ export const split: {
     options?: SplitOptions
   ): Stream.Stream<Piece, E | SqlError.SqlError, R>
 } = ((script: string | Stream.Stream<string | Uint8Array>, lexicon: Lexicon, options: SplitOptions = {}): unknown =>
-  typeof script === "string" ? splitText(script, lexicon) : streamed(script, lexicon, options.maxLength ?? 2 ** 28)) as typeof split
+  typeof script === "string" ? splitText(script, lexicon) : streamed(script, lexicon, options.maxLength)) as typeof split
 
 /**
  * What a statement's words say about it, without asking a server.

@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as fc from "effect/FastCheck"
 import * as Stream from "effect/Stream"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { Splitter } from "../src/internal/sqlScript/Splitter.js"
 import type { SqlError } from "../src/SqlError.js"
 import * as SqlScript from "../src/SqlScript.js"
@@ -178,6 +180,34 @@ describe("split of a stream", () => {
     const bytes = new TextEncoder().encode("\ufeffSELECT '😀é'; SELECT 2")
     const parts = gathered([...bytes].map((byte) => Uint8Array.of(byte)), SqlScript.ansi)
     assert.deepStrictEqual(parts, [Either.right({ text: "SELECT '😀é'", line: 1 }), Either.right({ text: "SELECT 2", line: 1 })])
+  })
+
+  it("keeps one statement in memory, however long the script is", () =>
+    Effect.runPromise(Effect.gen(function*() {
+      setFlagsFromString("--expose-gc")
+      const collectGarbage = runInNewContext("gc") as () => void
+      const alive = () => {
+        collectGarbage()
+        return process.memoryUsage().heapUsed
+      }
+      const line = `INSERT INTO t VALUES (1, '${"x".repeat(200)}');\n`
+      const chunk = new TextEncoder().encode(line.repeat(300).slice(0, 65_521))
+      // Chunks that end anywhere: the last line of each is cut, and what follows begins one anew inside of its string.
+      const script = Stream.range(1, 600).pipe(Stream.rechunk(1), Stream.map((n) => n % 2 === 0 ? chunk : chunk.subarray(0, 65_521 - n)))
+      const before = alive()
+      let [pieces, most] = [0, 0]
+      yield* Stream.runForEach(Stream.either(SqlScript.split(script, SqlScript.ansi)), () => Effect.sync(() => {
+        if (++pieces % 20_000 === 0) most = Math.max(most, alive() - before)
+      }))
+      assert.isAbove(pieces, 80_000)
+      assert.isBelow(most, 10e6, "bytes that are alive, of 39 MB")
+    })), 60_000)
+
+  it("refuses a limit that cannot work", () => {
+    for (const maxLength of [0, -1, 1.5, Number.NaN]) {
+      const [first] = gathered(["SELECT 1"], SqlScript.ansi, { maxLength })
+      assert.strictEqual(first?._tag === "Left" ? first.left.reason._tag : first?.right.text, "ConfigError")
+    }
   })
 
   it("gives what stands before a failure first", () => {

@@ -6,8 +6,10 @@
  * @internal
  */
 import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
+import { count } from "../../Options.js"
 import * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
 import type { Lexicon, Piece } from "../../SqlScript.js"
@@ -22,10 +24,10 @@ export const splitText = (text: string, lexicon: Lexicon): Either.Either<Readonl
 export const streamed = <E, R>(
   script: Stream.Stream<string | Uint8Array, E, R>,
   lexicon: Lexicon,
-  maxLength: number
+  maxLength: number | undefined
 ): Stream.Stream<Piece, E | SqlError.SqlError, R> =>
-  Stream.suspend(() => {
-    const splitter = new Splitter(lexicon, maxLength)
+  Stream.unwrap(Effect.map(count("maxLength", maxLength, 2 ** 28, 1), (most) => {
+    const splitter = new Splitter(lexicon, most)
     const decoder = new TextDecoder("utf-8", { fatal: true })
     let failure: SqlError.SqlError | undefined
     const taken = (parts: Iterable<string | Uint8Array>, isLast: boolean): Chunk.Chunk<Piece> => {
@@ -53,7 +55,7 @@ export const streamed = <E, R>(
       Stream.flattenChunks,
       Stream.concat(ended)
     )
-  })
+  }))
 
 const failureOf = ({ limit, line, statement, what }: Problem): SqlError.SqlError => {
   const reason = limit === undefined
