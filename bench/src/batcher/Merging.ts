@@ -10,19 +10,13 @@ import type { Measurement } from "../Measurement.js"
 import * as Rounds from "../Rounds.js"
 import * as Table from "../Table.js"
 import { timed } from "../Work.js"
+import { inserts } from "./Data.js"
 
 const dialect: InsertMerge.Options["dialect"] = {
   lexicon: { ...SqlScript.ansi, backticks: true, brackets: true },
   placeholder: () => "?",
   limits: { maxParameters: 32_766, maxStatementBytes: 1_000_000_000, maxInsertRows: Number.POSITIVE_INFINITY }
 }
-
-const inserts = (count: number): ReadonlyArray<string> =>
-  Array.from({ length: count }, (_, i) => {
-    const sql = `INSERT INTO users (id, name, email, age) VALUES (${i}, 'name ${i}', 'user${i}@example.com', ${i % 90})`
-    // Looked into, so that its pieces are put together here and not while it is measured.
-    return sql.charCodeAt(0) === 73 ? sql : ""
-  })
 
 const merge = (statements: ReadonlyArray<string>): Effect.Effect<number, unknown> =>
   Effect.gen(function*() {

@@ -3,12 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Suite from "../Suite.js"
+import { batching } from "./Batching.js"
 import { merging } from "./Merging.js"
 
 export const batcher = Suite.make({
   name: "batcher",
   head: { direct: "driver", stock: "stock" },
-  measurements: [merging],
+  measurements: [batching, merging],
   open: () => Effect.succeed({}),
   versions: () => []
 })
