@@ -28,7 +28,7 @@ export const scripts: ReadonlyArray<Case> = [
         assert.strictEqual(yield* db<string>`SELECT name FROM things WHERE id = 7`.scalar, "é😀; \n")
         yield* db.unsafe("DROP TABLE things")
         yield* db.unsafe(bench.profile.sql.things)
-        if (bench.profile.dialect === "postgres") yield* db`DROP FUNCTION twice`
+        if (db.dialect.name === "postgres") yield* db`DROP FUNCTION twice`
       }
       assert.strictEqual(Chunk.size(yield* Stream.runCollect(db.script(Stream.make("-- nothing\n", " ;")))), 0)
     })
