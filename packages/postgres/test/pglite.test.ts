@@ -94,7 +94,7 @@ describe("PGlite", () => {
       const [tag, field, isRetryable, message] = JSON.parse(stdout || JSON.stringify([stderr])) as ReadonlyArray<unknown>
       assert.deepStrictEqual([tag, field, isRetryable], ["ConfigError", "server", false])
       assert.include(message, pgliteName)
-    }))
+    }), 60_000)
 
   it.live("V4 one of its own is started in memory, and ended with the layer", () =>
     Effect.gen(function*() {
