@@ -205,6 +205,19 @@ const changed = (members: (db: Database.Database) => Partial<Database.Database>)
     return new Proxy(db, { get: (target, key) => Reflect.get(key in own ? own : target, key, target) })
   })
 
+describe("B6 the server's own limit", () => {
+  it.scoped("a statement of exactly that size goes alone, and one above it is a LimitError that names it", () => Effect.gen(function*() {
+    const bytes = Buffer.byteLength(insert(10))
+    const db = yield* changed((db) => ({ dialect: { ...db.dialect, limits: { ...db.dialect.limits, maxStatementBytes: bytes } } }))
+    const batcher = yield* Effect.provideService(Batcher.make(), Database.Database, db)
+    assert.strictEqual((yield* batcher.state).limit, bytes)
+    assert.deepStrictEqual([(yield* batcher.process([insert(10), insert(11)])).batches, yield* ids], [2, [10, 11]])
+    const error = yield* Effect.flip(batcher.add(insert(100)))
+    assert.isTrue(SqlError.isSqlError(error) && error.reason._tag === "LimitError")
+    if (SqlError.isSqlError(error) && error.reason._tag === "LimitError") assert.deepStrictEqual([error.reason.maximum, error.reason.actual], [bytes, bytes + 1])
+  }).pipe(Effect.provide(fresh({ threads: false }))))
+})
+
 describe("the outcome decides", () => {
   it.scoped("a COMMIT whose answer never came leaves the batch unknown, and it is not sent again", () => Effect.gen(function*() {
     const { left, onLeft } = yield* collector

@@ -57,7 +57,8 @@ export class Intake {
     if (text === undefined) return this.refuse(texts.problem === "empty" ? empty : open(given))
     let bytes = texts.bytes + this.delimiter
     const { limits, name } = this.dialect
-    if (bytes > limits.maxStatementBytes) return this.refuse(tooLarge(name, text, "maxStatementBytes", limits.maxStatementBytes, bytes))
+    // The server gets it without a delimiter.
+    if (texts.bytes > limits.maxStatementBytes) return this.refuse(tooLarge(name, text, "maxStatementBytes", limits.maxStatementBytes, texts.bytes))
     if (params.length > limits.maxParameters) return this.refuse(tooLarge(name, text, "maxParameters", limits.maxParameters, params.length))
     for (let i = 0; i < params.length; i++) bytes += ofParameter(params[i])
     return { index: -1, text, params, bytes, run, settled, entries: undefined }

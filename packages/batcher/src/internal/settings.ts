@@ -48,10 +48,9 @@ export interface Settings extends Sending.Settings {
 }
 
 /** Where the statements go: a database, or a callback. */
-export interface Receiver {
-  readonly db: Database | undefined
-  readonly execute: Execute<unknown> | undefined
-}
+export type Receiver =
+  | { readonly db: Database; readonly execute: undefined }
+  | { readonly db: undefined; readonly execute: Execute<unknown> }
 
 export const make = (options: Options, { db, execute }: Receiver): Effect.Effect<Settings, SqlError.SqlError> =>
   Effect.gen(function*() {
@@ -81,8 +80,8 @@ export const make = (options: Options, { db, execute }: Receiver): Effect.Effect
       own,
       isDetached: options.detached === true,
       way: {
-        target: execute !== undefined ? Target.callback(execute) : db !== undefined ? Target.database(db) : Target.nowhere,
-        db: execute === undefined ? db : undefined,
+        target: execute === undefined ? Target.database(db) : Target.callback(execute),
+        db,
         transaction,
         whole: transaction === "all" && db !== undefined ? new Whole(db) : undefined,
         isInside: own !== undefined,

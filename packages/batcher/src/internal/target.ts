@@ -1,5 +1,5 @@
 /**
- * A target: where the statements of a batch go. A database, a callback, or nowhere in a dry run.
+ * A target: where the statements of a batch go. A database, or a callback.
  *
  * It sends, and tells each answer as it comes. It opens no transaction and knows no retry (that is `shipment`).
  *
@@ -46,8 +46,6 @@ export const callback = <A>(execute: Execute<A>): Target => ({
     return parts.length === 1 && parts[0] !== undefined ? each(parts[0]) : Effect.forEach(parts, each, { discard: true })
   }
 })
-
-export const nowhere: Target = { isWhole: true, send: () => Effect.void }
 
 const apart = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Statement>> => {
   const parts: Array<Array<Statement>> = []
