@@ -60,7 +60,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Pool"],
   ["Hosts", "Examination", "Doctor"],
   // A statement's way to its connection: what a fiber holds, and running on it.
-  ["internal/bounded", "internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
+  ["internal/client", "internal/held", "internal/replicas", "internal/run", "internal/scope"],
   ["Transaction"],
   ["Cursor"],
   ["Statement", "internal/decoded"],
