@@ -5,15 +5,19 @@
  */
 import { versionOf } from "../Machine.js"
 import * as Suite from "../Suite.js"
+import { writing } from "../Writing.js"
 import { bulkLoad } from "./BulkLoad.js"
-import { open } from "./Data.js"
+import { open, type Tables } from "./Data.js"
+import * as Opened from "./Opened.js"
 import { pointQuery } from "./PointQuery.js"
 import { streaming } from "./Streaming.js"
+
+const written = writing<Tables>(({ place }) => Opened.ours(place))
 
 export const mysql = Suite.make({
   name: "mysql",
   head: { direct: "raw mysql2", stock: "@effect/sql-mysql2", native: "native client" },
-  measurements: [pointQuery, streaming, bulkLoad],
+  measurements: [pointQuery, streaming, bulkLoad, written],
   open: ({ folder, rows }) => open(folder, rows),
   versions: ({ version }) => [`server ${version}`, versionOf("mysql2"), versionOf("@effect/sql-mysql2")]
 })

@@ -5,15 +5,19 @@
  */
 import { versionOf } from "../Machine.js"
 import * as Suite from "../Suite.js"
+import { writing } from "../Writing.js"
 import { bulkLoad } from "./BulkLoad.js"
-import { open } from "./Data.js"
+import { open, type Tables } from "./Data.js"
+import * as Opened from "./Opened.js"
 import { inFlight, pointQuery } from "./PointQuery.js"
 import { memory, streaming } from "./Streaming.js"
+
+const written = writing<Tables>(({ place }) => Opened.ours(place))
 
 export const postgres = Suite.make({
   name: "postgres",
   head: { direct: "raw pg", stock: "@effect/sql-pg", other: "postgres.js", native: "psql" },
-  measurements: [pointQuery, inFlight, streaming, memory, bulkLoad],
+  measurements: [pointQuery, inFlight, streaming, memory, bulkLoad, written],
   open: ({ folder, rows }) => open(folder, rows),
   versions: ({ version }) => [`server ${version}`, ...["pg", "pg-cursor", "pg-copy-streams", "@effect/sql-pg", "postgres"].map(versionOf)]
 })

@@ -5,8 +5,10 @@ import Driver from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { versionOf } from "../Machine.js"
 import * as Suite from "../Suite.js"
+import { writing } from "../Writing.js"
 import { bulkInsert } from "./BulkInsert.js"
-import { files } from "./Data.js"
+import { files, type Files } from "./Data.js"
+import * as Opened from "./Opened.js"
 import { eventLoop } from "./EventLoop.js"
 import { overhead } from "./Overhead.js"
 import { pointQuery } from "./PointQuery.js"
@@ -19,10 +21,12 @@ const sqliteVersion = (): string => {
   return `SQLite ${version}`
 }
 
+const written = writing<Files>(({ newFile }) => Opened.ours(newFile("writes"), true))
+
 export const sqlite = Suite.make({
   name: "sqlite",
   head: { direct: "direct better-sqlite3", stock: "@effect/sql-sqlite-node" },
-  measurements: [pointQuery, overhead, streaming, bulkInsert, eventLoop],
+  measurements: [pointQuery, overhead, streaming, bulkInsert, eventLoop, written],
   open: ({ folder, rows }) => Effect.sync(() => files(folder, rows)),
   versions: () => [sqliteVersion(), versionOf("better-sqlite3"), versionOf("@effect/sql-sqlite-node")]
 })

@@ -7,7 +7,7 @@
  */
 import type { Result } from "@sluice/core/Connection"
 import * as Dialect from "@sluice/core/Dialect"
-import * as SqlScript from "@sluice/core/SqlScript"
+import * as SqlLexer from "@sluice/core/SqlLexer"
 import { tables } from "./tables.js"
 
 /** What every connection to SQLite can do: the library is inside the process, so there is one answer. */
@@ -51,7 +51,7 @@ export const dialect: Dialect.Dialect = {
     const values = rows.map((row) => `(${row.join(", ")})`).join(", ")
     return `(SELECT ${named} FROM (VALUES ${values})) AS ${alias}`
   },
-  lexicon: { ...SqlScript.ansi, backticks: true, brackets: true, bodies: "trigger" },
+  lexicon: { ...SqlLexer.ansi, backticks: true, brackets: true, bodies: "trigger" },
   // https://sqlite.org/limits.html: SQLITE_MAX_VARIABLE_NUMBER and SQLITE_MAX_SQL_LENGTH.
   limits: { maxParameters: 32_766, maxStatementBytes: 1_000_000_000, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,

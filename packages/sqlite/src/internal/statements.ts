@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type * as Connection from "@sluice/core/Connection"
-import * as SqlScript from "@sluice/core/SqlScript"
+import * as SqlLexer from "@sluice/core/SqlLexer"
 import { dialect } from "./dialect.js"
 import type { Raw, RawStatement } from "./driver.js"
 import type { Shape } from "./protocol.js"
@@ -92,7 +92,7 @@ export class Statements {
     return {
       raw,
       sql,
-      verb: SqlScript.classify(sql, dialect.lexicon).verb,
+      verb: SqlLexer.classify(sql, dialect.lexicon).verb,
       isReader: raw.reader,
       isReadOnly: raw.readonly,
       hasStar: sql.includes("*"),
@@ -147,7 +147,7 @@ const insertVerbs = new Set(["INSERT", "REPLACE"])
 const targetOf = (sql: string): string | undefined => {
   let after = false
   let name: string | undefined
-  for (const token of SqlScript.tokens(sql, dialect.lexicon)) {
+  for (const token of SqlLexer.tokens(sql, dialect.lexicon)) {
     const text = sql.slice(token.start, token.end)
     if (token.kind === "comment") continue
     if (!after) after = token.kind === "word" && text.toUpperCase() === "INTO"

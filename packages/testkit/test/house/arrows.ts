@@ -50,7 +50,7 @@ export const dialects: Readonly<Record<string, { readonly module: string; readon
 const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["Reason"],
   ["SqlError"],
-  ["Options", "SqlScript"],
+  ["Options", "SqlLexer", "SqlScript"],
   ["Dialect"],
   ["Sql", "internal/named"],
   ["Bulk", "Connection", "Job"],

@@ -6,9 +6,9 @@
  *
  * @internal
  */
-import type * as SqlScript from "../../SqlScript.js"
+import type * as SqlLexer from "../../SqlLexer.js"
 
-const nouns: Readonly<Record<Exclude<SqlScript.Bodies, "none">, ReadonlySet<string>>> = {
+const nouns: Readonly<Record<Exclude<SqlLexer.Bodies, "none">, ReadonlySet<string>>> = {
   trigger: new Set(["TRIGGER"]),
   routine: new Set(["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"]),
   atomic: new Set(["PROCEDURE", "FUNCTION"])
@@ -32,7 +32,7 @@ export class Body {
   private repeats = false
   private begins = false
 
-  constructor(private readonly kind: SqlScript.Bodies) {}
+  constructor(private readonly kind: SqlLexer.Bodies) {}
 
   /** Nothing of this statement is of interest: it makes no routine. */
   get isPlain(): boolean {

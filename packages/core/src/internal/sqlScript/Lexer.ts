@@ -7,7 +7,7 @@
  *
  * @internal
  */
-import type * as SqlScript from "../../SqlScript.js"
+import type * as SqlLexer from "../../SqlLexer.js"
 
 const word = 1
 const digit = 2
@@ -27,8 +27,8 @@ const classOf = (c: number): number => c < 128 ? classes[c]! : c === 0xfeff ? sp
 /** How an open token goes on. */
 type Shape = "word" | "number" | "digits" | "quote" | "line" | "block" | "dollar" | "none"
 
-export class Lexer implements SqlScript.Lexer {
-  kind: SqlScript.Kind = "symbol"
+export class Lexer implements SqlLexer.Lexer {
+  kind: SqlLexer.Kind = "symbol"
   start = 0
   end = 0
   isClosed = true
@@ -42,7 +42,7 @@ export class Lexer implements SqlScript.Lexer {
   private depth = 0
   private tag = ""
 
-  constructor(private readonly lexicon: SqlScript.Lexicon) {}
+  constructor(private readonly lexicon: SqlLexer.Lexicon) {}
 
   read(sql: string, from: number): boolean {
     const { lexicon } = this
@@ -128,7 +128,7 @@ export class Lexer implements SqlScript.Lexer {
     return true
   }
 
-  private run(kind: SqlScript.Kind, shape: "word" | "number" | "digits", sql: string, from: number): true {
+  private run(kind: SqlLexer.Kind, shape: "word" | "number" | "digits", sql: string, from: number): true {
     const { length } = sql
     let i = from
     if (shape === "digits") while (i < length && classOf(sql.charCodeAt(i)) === (digit | wordPart)) i++
@@ -145,7 +145,7 @@ export class Lexer implements SqlScript.Lexer {
     return true
   }
 
-  private quoted(kind: SqlScript.Kind, sql: string, from: number, quote: number, hasEscapes: boolean): true {
+  private quoted(kind: SqlLexer.Kind, sql: string, from: number, quote: number, hasEscapes: boolean): true {
     const { length } = sql
     this.kind = kind
     this.shape = "quote"

@@ -1,12 +1,13 @@
 /**
  * The splitter: takes a script in chunks, cut anywhere, and gives its statements.
  *
- * Synchronous, with no effect inside: the property tests drive the object that `SqlScript.split` drives. It keeps what
+ * Synchronous, with no effect inside: the property tests drive the object that `SqlLexer.split` drives. It keeps what
  * it has of one statement and of one token, and of a long token only the characters that may belong to its end.
  *
  * @internal
  */
-import type * as SqlScript from "../../SqlScript.js"
+import type * as SqlLexer from "../../SqlLexer.js"
+import type { Piece } from "../../SqlScript.js"
 import { Body } from "./Body.js"
 import { Lexer } from "./Lexer.js"
 
@@ -40,14 +41,14 @@ export class Splitter {
   private tokenLine = 1
   private pieces = 0
 
-  constructor(private readonly lexicon: SqlScript.Lexicon, private readonly maxLength: number) {
+  constructor(private readonly lexicon: SqlLexer.Lexicon, private readonly maxLength: number) {
     this.lexer = new Lexer(lexicon)
     this.body = new Body(lexicon.bodies)
   }
 
   /** Takes the next chunk; `isLast` where nothing follows. */
-  push(chunk: string, isLast: boolean): ReadonlyArray<SqlScript.Piece> {
-    const out: Array<SqlScript.Piece> = []
+  push(chunk: string, isLast: boolean): ReadonlyArray<Piece> {
+    const out: Array<Piece> = []
     if (this.problem !== undefined) return out
     const { body, lexer, lexicon } = this
     const text = this.held === "" ? chunk : this.held + chunk
@@ -173,7 +174,7 @@ export class Splitter {
     else if (text.charCodeAt(start) === 42) this.isExecuting = false
   }
 
-  private stop(out: ReadonlyArray<SqlScript.Piece>, what: Problem["what"], line: number, limit?: Problem["limit"]): ReadonlyArray<SqlScript.Piece> {
+  private stop(out: ReadonlyArray<Piece>, what: Problem["what"], line: number, limit?: Problem["limit"]): ReadonlyArray<Piece> {
     this.problem = { statement: this.pieces + 1, line, what, ...(limit === undefined ? {} : { limit }) }
     return out
   }
