@@ -127,7 +127,8 @@ export const batches: ReadonlyArray<Case> = [
     law: "B4",
     title: "a full buffer suspends its producers until it is sent, and loses nobody",
     run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
+      // One connection, so that whoever holds it holds the batches up.
+      const db = yield* bench.open({ pool: { max: 1 } })
       const gate = yield* Deferred.make<void>()
       const held = yield* Deferred.make<void>()
       const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
@@ -152,7 +153,8 @@ export const batches: ReadonlyArray<Case> = [
     law: "B4",
     title: "a suspended producer can be interrupted, and has added nothing",
     run: (bench) => Effect.gen(function*() {
-      const db = yield* bench.open()
+      // One connection, so that whoever holds it holds the batches up.
+      const db = yield* bench.open({ pool: { max: 1 } })
       const gate = yield* Deferred.make<void>()
       const held = yield* Deferred.make<void>()
       const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
