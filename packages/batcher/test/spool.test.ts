@@ -284,8 +284,8 @@ describe("B5 a spool says what its folder has lost, and keeps the rest", () => {
 
 describe("B5 a loading process that is killed at any moment", () => {
   const kills = Number(process.env["SLUICE_SPOOL_KILLS"] ?? 8)
-  const rows = Number(process.env["SLUICE_SPOOL_ROWS"] ?? 30_000)
-  const longest = Number(process.env["SLUICE_SPOOL_LONGEST"] ?? 1_200)
+  const rows = Number(process.env["SLUICE_SPOOL_ROWS"] ?? 150_000)
+  const longest = Number(process.env["SLUICE_SPOOL_LONGEST"] ?? 500)
   const loader = fileURLToPath(new URL("./loader.mjs", import.meta.url))
 
   it.live(`leaves a table in which every row is once, after ${kills} SIGKILLs`, () => Effect.gen(function*() {

@@ -98,7 +98,8 @@ export const rollback: ReadonlyArray<Case> = [
         const rows = Stream.map(db<{ id: number }>`SELECT id FROM things WHERE id < 10 ORDER BY id`.with({ fetchSize: 2 }).stream, ({ id }) => id)
         assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(rows)), [1, 2, 3, 4, 5, 6])
         if (bench.profile.has.has("statementsBesideStream")) yield* Stream.runForEach(rows, (id) => add(db, id + 10))
-        else assert.isTrue(Exit.isFailure(yield* Effect.exit(Stream.runForEach(rows, (id) => add(db, id + 10)))), "as in any transaction")
+        // One that reads all rows before it gives the first has no statement beside it.
+        else if (bench.profile.has.has("streaming")) assert.isTrue(Exit.isFailure(yield* Effect.exit(Stream.runForEach(rows, (id) => add(db, id + 10)))), "as in any transaction")
         yield* Stream.runDrain(Stream.take(rows, 1))
         assert.strictEqual((yield* ids(db))[0], 1)
       }))
