@@ -26,20 +26,20 @@ export const writing = <A>(open: (tables: A) => Effect.Effect<Database.Database,
     Effect.gen(function*() {
       const db = yield* open(tables)
       const rows = Array.from({ length: many }, (_, i) => {
-        const [id, name, city, , , , score] = Visits.row(i + 1)
-        return { id, name, city, score }
+        const [id, name, , , at, , score] = Visits.row(i + 1)
+        return { id, name, at, score }
       })
       const statements = rows.map((row) => db`INSERT INTO writes ${db.insert(row)}`)
-      const texts = rows.map(({ city, id, name, score }) => `INSERT INTO writes (id, name, city, score) VALUES (${id}, '${name}', '${city}', ${score})`)
+      const texts = rows.map(({ at, id, name, score }) => `INSERT INTO writes (id, name, at, score) VALUES (${id}, '${name}', '${at}', ${score})`)
       const emptied = Effect.zipRight(
         db`DROP TABLE IF EXISTS writes`,
-        db`CREATE TABLE writes (id BIGINT PRIMARY KEY, name VARCHAR(40), city VARCHAR(40), score DOUBLE PRECISION)`
+        db`CREATE TABLE writes (id BIGINT PRIMARY KEY, name VARCHAR(40), at VARCHAR(40), score DOUBLE PRECISION)`
       )
       const oneByOne: Work = (count) => Effect.forEach(statements.slice(0, count), (statement) => statement.run, { discard: true })
       const batched = (items: ReadonlyArray<Batcher.Item>, mergeInserts: boolean): Work => () =>
         Effect.scoped(Effect.flatMap(Batcher.make({ mergeInserts }), (batcher) => batcher.process(items))).pipe(Effect.provideService(Database.Database, db))
       const bulk: Work = () =>
-        BulkSink.load(Stream.fromIterable(rows), { table: "writes", columns: ["id", "name", "city", "score"] }).pipe(Effect.provideService(Database.Database, db))
+        BulkSink.load(Stream.fromIterable(rows), { table: "writes", columns: ["id", "name", "at", "score"] }).pipe(Effect.provideService(Database.Database, db))
 
       const turns = {
         oneByOne: timed(oneByOne, alone, emptied),
