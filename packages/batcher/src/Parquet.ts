@@ -10,12 +10,15 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import type { FormatError } from "./FormatError.js"
+import { FormatError } from "./FormatError.js"
 import type * as FileSink from "./internal/format/sink.js"
 
 // Loaded by the first file that is read or written: a tenth of what it cost to import this package was the format.
-const reading = Effect.promise(() => import("./internal/parquet/reading.js"))
-const writing = Effect.promise(() => import("./internal/parquet/writing.js"))
+const loaded = <A>(path: string, load: () => Promise<A>): Effect.Effect<A, FormatError> =>
+  Effect.tryPromise({ try: load, catch: (cause) => new FormatError({ format: "parquet", path, message: "the Parquet libraries cannot be loaded", cause }) })
+
+const reading = (path: string) => loaded(path, () => import("./internal/parquet/reading.js"))
+const writing = (path: string) => loaded(path, () => import("./internal/parquet/writing.js"))
 
 /**
  * A row: its values by the names of the columns.
@@ -136,7 +139,7 @@ export interface Description {
  * @since 0.1.0
  */
 export const describe = (path: string): Effect.Effect<Description, FormatError, FileSystem.FileSystem> =>
-  Effect.flatMap(reading, ({ describe }) => describe(path))
+  Effect.flatMap(reading(path), ({ describe }) => describe(path))
 
 /**
  * The rows of a Parquet file. Memory holds one of its row groups.
@@ -154,7 +157,7 @@ export const describe = (path: string): Effect.Effect<Description, FormatError, 
  * @since 0.1.0
  */
 export const read = (path: string, options: ReadOptions = {}): Stream.Stream<Row, FormatError, FileSystem.FileSystem> =>
-  Stream.unwrap(Effect.map(reading, ({ read }) => read(path, options.columns, options.instants ?? "date")))
+  Stream.unwrap(Effect.map(reading(path), ({ read }) => read(path, options.columns, options.instants ?? "date")))
 
 /**
  * Writes records to a Parquet file, compressed by Snappy; the file is there, whole, when the sink ends well.
@@ -175,4 +178,4 @@ export const read = (path: string, options: ReadOptions = {}): Stream.Stream<Row
  * @since 0.1.0
  */
 export const write = (path: string, options: WriteOptions): Sink.Sink<FileSink.Written, object, never, FormatError, FileSystem.FileSystem> =>
-  Sink.unwrap(Effect.map(writing, ({ write }) => write(path, options.columns, options.rowGroupSize ?? 100_000)))
+  Sink.unwrap(Effect.map(writing(path), ({ write }) => write(path, options.columns, options.rowGroupSize ?? 100_000)))
