@@ -94,6 +94,8 @@ const reasonOf = (fault: Fault, options: Reason.ReasonOptions): Reason.Reason =>
       return new Reason.CancelledError(options)
     case "state":
       return new Reason.TransactionStateError(options)
+    case "syntax":
+      return new Reason.SqlSyntaxError(options)
     case "closed":
       return new Reason.ClosedError(options)
     case "result":

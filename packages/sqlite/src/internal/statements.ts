@@ -9,6 +9,7 @@ import type * as Connection from "@sluice/core/Connection"
 import * as SqlLexer from "@sluice/core/SqlLexer"
 import { dialect } from "./dialect.js"
 import type { Raw, RawStatement } from "./driver.js"
+import { Refusal } from "./fault.js"
 import type { Shape } from "./protocol.js"
 
 /** A prepared statement. */
@@ -87,6 +88,8 @@ export class Statements {
   }
 
   private prepare(sql: string): Prepared {
+    // SQLite reads a text up to its first NUL: a WHERE behind it would be left out without a word.
+    if (sql.includes("\0")) throw new Refusal("syntax", "the text holds a NUL, at which SQLite would end it")
     const raw: RawStatement = this.db.prepare<Array<unknown>>(sql).safeIntegers(true)
     if (raw.reader) raw.raw(true)
     return {

@@ -9,6 +9,7 @@ import * as StockClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as fc from "effect/FastCheck"
+import * as Stream from "effect/Stream"
 import type { Case } from "../Case.js"
 import { add, failure, fails, ids, misuse } from "../internal/asking.js"
 
@@ -140,6 +141,21 @@ export const statements: ReadonlyArray<Case> = [
       assert.deepStrictEqual(yield* ids(db), [1])
       // A semicolon at the end, or inside a string, is no second statement.
       assert.strictEqual(yield* db.unsafe<{ a: string }>("SELECT 'a;b' AS a;").scalar, "a;b")
+    })
+  },
+  {
+    law: "Q2",
+    title: "a text is run whole or not at all: what stands behind a NUL is not left out",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 1)
+      yield* add(db, 2)
+      const text = "DELETE FROM things\0 WHERE id = 1"
+      for (const effect of [db.unsafe(text), db.unsafe(text).run, db.unsafe(text).unprepared, Stream.runDrain(db.unsafe(text).stream), db.batch([db.unsafe(text)])]) {
+        const error = yield* failure<unknown, unknown, never>(effect)
+        assert.deepStrictEqual([error.outcome, error.reason.connection], ["not-applied", "usable"])
+      }
+      assert.deepStrictEqual(yield* ids(db), [1, 2])
     })
   },
   {
