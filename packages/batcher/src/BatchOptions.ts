@@ -92,13 +92,15 @@ export interface Options extends BatchPolicy.Limits {
   /** Is run when the outcome of a batch is known, before the next one is told to be sent by it. */
   readonly afterBatch?: ((record: Record) => Effect.Effect<void>) | undefined
   /**
-   * `true`: statements that are added inside of a transaction are none of it, and may be. By default `add` fails there with
-   * TransactionStateError, unless the batcher was made in that same transaction: they would be sent on another connection.
+   * `true`: statements may be added inside of transactions, and are none of them: what is rolled back there stays here. By
+   * default `add` fails there with TransactionStateError, unless the batcher was made in that same transaction: they would
+   * be sent on another connection. A batcher that was itself made in a transaction is a part of that one either way.
    */
   readonly detached?: boolean | undefined
   /**
-   * How long closing waits for what is still to be applied. What then is under way is interrupted and rolled back. Longer
-   * than zero, else ConfigError. Default 30 seconds.
+   * How long closing waits for what is still to be applied. What then is under way is interrupted and rolled back, hooks,
+   * collectors and dead letters among it. A dead letter has as long again for what is left. Longer than zero, else
+   * ConfigError. Default 30 seconds.
    */
   readonly closeTimeout?: Duration.DurationInput | undefined
   /**

@@ -7,12 +7,11 @@
  *
  * @since 0.1.0
  */
-import { refuse } from "@sluice/core/Options"
 import type * as Reason from "@sluice/core/Reason"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Either from "effect/Either"
 import { utf8 } from "./internal/bytes.js"
-import { limit } from "./internal/options.js"
+import { delimiter, limit } from "./internal/options.js"
 
 /**
  * The limits of a batch. All of them hold together: the first that is reached closes the batch (law B6).
@@ -37,7 +36,10 @@ export interface Limits {
   readonly maxStatements?: number | undefined
   /** Parameters of a batch, of all its statements together. At least 1, else ConfigError. Default: no limit. */
   readonly maxParameters?: number | undefined
-  /** What stands after each statement in a joined text. Not empty, else ConfigError. Default ";". */
+  /**
+   * What stands after each statement in a joined text; one of letters, as GO, on a line of its own. Not empty, else
+   * ConfigError. Default ";".
+   */
   readonly delimiter?: string | undefined
 }
 
@@ -119,9 +121,7 @@ export const make = (limits: Limits = {}, serverBytes = Number.POSITIVE_INFINITY
     const maxBytes = yield* limit("maxBytes", limits.maxBytes, 1_000_000)
     const maxStatements = yield* limit("maxStatements", limits.maxStatements, Number.POSITIVE_INFINITY)
     const maxParameters = yield* limit("maxParameters", limits.maxParameters, Number.POSITIVE_INFINITY)
-    const delimiter = limits.delimiter ?? ";"
-    if (delimiter.trim().length === 0) yield* refuse("delimiter", "must not be empty")
-    return new Policy(maxBytes, maxStatements, maxParameters, utf8(delimiter), serverBytes)
+    return new Policy(maxBytes, maxStatements, maxParameters, utf8(yield* delimiter(limits.delimiter)), serverBytes)
   })
 
 class Policy implements BatchPolicy {

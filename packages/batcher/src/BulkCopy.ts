@@ -52,8 +52,8 @@ export interface Options extends BulkSink.Settings {
  *
  * Each value is read in the form in which the one dialect sends it, and written as the other one's column holds it: 0 and 1 are booleans where the column is one, an
  * instant is one in both, a decimal keeps its digits, JSON is JSON. What the column cannot hold is a DataError that names row and column, and never another value. Fails as
- * `BulkSink` does, with ConfigError for a column that the table does not have, and where the query fails with its SqlError: the rows before it are
- * written, unless `transaction` is `all`.
+ * `BulkSink` does, with ConfigError for a column that the table does not have, and where the query fails with its SqlError: the chunks that
+ * were written by then stay, unless `transaction` is `all`.
  *
  * @example
  * ```ts

@@ -144,6 +144,8 @@ export interface Report {
  * Rows are gathered while the chunk before is written; the stream is suspended when two chunks are ready. A row with
  * other columns than `columns` is a ConfigError that tells its index, the expected and the found columns, and its chunk
  * is not sent. It fails with SqlError where nothing was sent, and else with BatchError, which counts the rows applied.
+ * Where the stream itself fails, or the load is interrupted, the chunks that were written stay, unless `transaction` is
+ * `all`, and nothing is left of the one under way; `onProgress` has told of all of them but the last chunk, perhaps.
  *
  * @example
  * ```ts

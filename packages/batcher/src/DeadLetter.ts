@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
 import type { LeftStatement, Metadata } from "./Batch.js"
 import type { BatchError } from "./BatchError.js"
+import { lineOf } from "./internal/format/line.js"
 
 /**
  * A statement that was not applied, and why.
@@ -35,7 +36,7 @@ export interface Letter extends LeftStatement {
 }
 
 /**
- * Takes letters. A failure of it fails the batch, whose statements are then left as they would be without it.
+ * Takes letters. A failure of it, or a defect, fails the batch, whose statements are then left as they would be without it.
  *
  * @example
  * ```ts
@@ -51,7 +52,8 @@ export interface Letter extends LeftStatement {
 export type DeadLetter = (letters: ReadonlyArray<Letter>) => Effect.Effect<unknown, unknown>
 
 /**
- * Letters into a queue, one by one. A bounded queue that is full suspends the batcher.
+ * Letters into a queue, one by one. A bounded queue that is full suspends the batcher, which closing ends after
+ * `closeTimeout`: what the queue has taken by then may be told as left, too.
  *
  * @example
  * ```ts
@@ -92,11 +94,11 @@ export const table = (name: string): Effect.Effect<DeadLetter, SqlError.SqlError
     if (typeof name !== "string" || name.trim().length === 0) return yield* refuse("table", "must be a table's name")
     const db = yield* Database
     return (letters) =>
-      db.batch(letters.map((letter) => {
-        const line = lineOf(letter)
+      Effect.suspend(() => db.batch(letters.map((letter) => {
+        const { message, outcome, parameters, reason, statement } = told(letter)
         return db`INSERT INTO ${db(name)} (statement, parameters, reason, message, outcome)
-          VALUES (${line.statement}, ${JSON.stringify(line.parameters)}, ${line.reason}, ${line.message}, ${line.outcome})`
-      }))
+          VALUES (${statement}, ${lineOf(parameters)}, ${reason}, ${message}, ${outcome})`
+      })))
   })
 
 /**
@@ -115,15 +117,12 @@ export const table = (name: string): Effect.Effect<DeadLetter, SqlError.SqlError
  */
 export const file = (path: string): Effect.Effect<DeadLetter, never, FileSystem.FileSystem> =>
   Effect.map(FileSystem.FileSystem, (files) => (letters) =>
-    files.writeFileString(path, letters.map((letter) => `${JSON.stringify({ ...lineOf(letter), metadata: letter.metadata })}\n`).join(""), { flag: "a" }))
+    Effect.suspend(() => files.writeFileString(path, letters.map((letter) => `${lineOf({ ...told(letter), metadata: letter.metadata })}\n`).join(""), { flag: "a" })))
 
-const lineOf = ({ error, outcome, params, text }: Letter) => ({
+const told = ({ error, outcome, params, text }: Letter) => ({
   statement: text,
-  parameters: params.map(encoded),
+  parameters: params,
   reason: error === undefined ? "" : error._tag === "SqlError" ? error.reason._tag : error._tag,
   message: error?.message ?? "",
   outcome
 })
-
-const encoded = (value: unknown): unknown =>
-  typeof value === "bigint" ? String(value) : ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") : value

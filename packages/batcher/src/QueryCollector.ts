@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { PlatformError } from "@effect/platform/Error"
+import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Redacted from "effect/Redacted"
 import type { Metadata } from "./Batch.js"
+import { lineOf } from "./internal/format/line.js"
 
 /**
  * What became of a batch. `partial`: some of it is applied; the dead letter or the BatchError has the rest.
@@ -182,7 +183,8 @@ export const make: Effect.Effect<QueryCollector> = Effect.sync(() => {
 
 /**
  * A collector that writes each record as a line of JSON behind what the file holds. Parameters are written as
- * `"<redacted>"`; `all` reads the file, `clear` empties it.
+ * `"<redacted>"`, bigints of the metadata as texts; `all` reads the file (a line that is none is a SystemError with its
+ * number), `clear` empties it.
  *
  * @example
  * ```ts
@@ -198,14 +200,19 @@ export const make: Effect.Effect<QueryCollector> = Effect.sync(() => {
 export const file = (path: string): Effect.Effect<QueryCollector, never, FileSystem.FileSystem> =>
   Effect.map(FileSystem.FileSystem, (files) =>
     counted(
-      (record) => files.writeFileString(path, `${JSON.stringify(record)}\n`, { flag: "a" }),
-      Effect.map(Effect.flatMap(files.exists(path), (isThere) => isThere ? files.readFileString(path) : Effect.succeed("")), (text) =>
-        text.split("\n").filter((line) => line !== "").map(read)),
+      (record) => Effect.suspend(() => files.writeFileString(path, `${lineOf(record)}\n`, { flag: "a" })),
+      Effect.flatMap(Effect.flatMap(files.exists(path), (isThere) => isThere ? files.readFileString(path) : Effect.succeed("")), (text) =>
+        Effect.forEach(text.split("\n").filter((line) => line !== ""), (line, at) => read(path, line, at + 1))),
       files.writeFileString(path, "")
     ))
 
 // What the file had of the parameters is that there were some.
-const read = (line: string): Record => ({ ...JSON.parse(line) as Record, parameters: Redacted.make([]) })
+const read = (path: string, line: string, at: number): Effect.Effect<Record, PlatformError> =>
+  Effect.try({
+    try: (): Record => ({ ...JSON.parse(line) as Record, parameters: Redacted.make([]) }),
+    // A process that was killed while it wrote leaves half a line.
+    catch: (cause) => new SystemError({ reason: "InvalidData", module: "FileSystem", method: "readFileString", pathOrDescriptor: path, description: `line ${at} is no record`, cause })
+  })
 
 const milliseconds = MetricBoundaries.fromIterable([1, 5, 10, 50, 100, 500, 1_000, 5_000, 10_000])
 

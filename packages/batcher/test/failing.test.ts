@@ -36,16 +36,17 @@ describe("B3 dead letters", () => {
     for (const deadLetter of [DeadLetter.queue(queue), yield* DeadLetter.table("refused"), file]) {
       yield* db`DELETE FROM t`
       const batcher = yield* Batcher.make({ deadLetter })
-      const report = yield* batcher.process([insert(1), db`INSERT INTO t (id) VALUES (${1})`, insert(2)], { job: "j" })
+      const report = yield* batcher.process([insert(1), db`INSERT INTO t (id) VALUES (${1})`, insert(2)], { job: "j", run: 9_007_199_254_740_993n, key: Buffer.from([1, 2]) })
       assert.deepStrictEqual([report.sent, report.deadLettered, yield* ids], [2, 1, [1, 2]])
     }
     const letter = yield* queue.take
-    assert.deepStrictEqual([letter.index, letter.params, letter.metadata, letter.error?._tag], [1, [1], { job: "j" }, "SqlError"])
+    assert.deepStrictEqual([letter.index, letter.params, letter.metadata?.["job"], letter.error?._tag], [1, [1], "j", "SqlError"])
     assert.deepStrictEqual(yield* db`SELECT statement, parameters, reason, outcome FROM refused`, [
       { statement: "INSERT INTO t (id) VALUES (?)", parameters: "[1]", reason: "UniqueViolation", outcome: "not-applied" }
     ])
     assert.deepStrictEqual(JSON.parse(contents.get("/refused.ndjson") ?? ""), {
-      statement: "INSERT INTO t (id) VALUES (?)", parameters: [1], reason: "UniqueViolation", message: letter.error?.message, outcome: "not-applied", metadata: { job: "j" }
+      statement: "INSERT INTO t (id) VALUES (?)", parameters: [1], reason: "UniqueViolation", message: letter.error?.message, outcome: "not-applied",
+      metadata: { job: "j", run: "9007199254740993", key: "AQI=" }
     })
   }).pipe(Effect.provide(database)))
 
@@ -78,6 +79,59 @@ describe("B3 dead letters", () => {
     assert.isAtMost(calls, 1 + 2 * 10)
     assert.deepStrictEqual(applied.join("").split(";").length - 1, 1_023)
   }))
+
+  it.scoped("one that throws, or that nobody empties, leaves its statements and does not hold the closing up", () => Effect.gen(function*() {
+    const full = yield* Queue.bounded<DeadLetter.Letter>(1)
+    for (const [deadLetter, taken] of [[() => { throw new Error("thrown") }, 0], [DeadLetter.queue(full), 1]] as ReadonlyArray<readonly [DeadLetter.DeadLetter, number]>) {
+      const left: Array<number> = []
+      const scope = yield* Scope.make()
+      const batcher = yield* Scope.extend(Batcher.make({
+        deadLetter,
+        maxStatements: 1,
+        closeTimeout: "5 seconds",
+        execute: () => Effect.fail(refused()),
+        onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index)))
+      }), scope)
+      yield* Effect.ignore(batcher.add(insert(1)))
+      yield* Effect.ignore(batcher.add(insert(2)))
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual([left, yield* full.size], [taken === 1 ? [1] : [0], taken])
+    }
+  }))
+
+  it.scoped("one that takes what is left has as long again, and then the rest is told in the log", () => Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const batcher = yield* Scope.extend(Batcher.make({ deadLetter: () => Effect.never, closeTimeout: "5 seconds", execute: () => Effect.void }), scope)
+    yield* batcher.add(insert(1))
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.fail("no")))
+    yield* TestClock.adjust("4 seconds")
+    assert.isNull(closing.unsafePoll())
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(closing)
+  }))
+
+  it.scoped("what the dead letter has taken in one transaction for all stays with it when COMMIT is refused", () => Effect.gen(function*() {
+    const db = yield* Database.Database
+    yield* db`PRAGMA foreign_keys = ON`
+    yield* db`CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)`
+    const letters: Array<number> = []
+    const left: Array<number> = []
+    yield* Effect.scoped(Effect.gen(function*() {
+      const batcher = yield* Batcher.make({
+        transaction: "all",
+        deadLetter: (more) => Effect.sync(() => void letters.push(...more.map(({ index }) => index))),
+        onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index)))
+      })
+      const error = yield* Effect.flip(batcher.process([insert(1), insert(1), "INSERT INTO child VALUES (1, 99)"]))
+      assert.isTrue(BatchError.isBatchError(error))
+      if (BatchError.isBatchError(error)) assert.deepStrictEqual(error.counts, { applied: 0, notApplied: 2, unknown: 0 })
+      assert.strictEqual((yield* batcher.report).deadLettered, 1)
+    }))
+    assert.deepStrictEqual([letters, left, yield* ids], [[1], [0, 2], []])
+    assert.strictEqual((yield* db.pool.stats).lent, 0)
+  }).pipe(Effect.provide(database)))
 
   it.effect("gets what is left when the scope fails, and onLeft before it", () => Effect.gen(function*() {
     for (const withLeft of [false, true]) {
@@ -179,11 +233,14 @@ describe("around a batch", () => {
     const full = yield* Effect.provide(QueryCollector.file("/full"), layer)
     const metrics = yield* QueryCollector.metrics
     const batcher = yield* Batcher.make({ execute: () => Effect.void })
-    for (const collector of [file, full, metrics]) yield* batcher.process(["A", "B"], { a: 1 }, collector)
+    const throwing = { ...metrics, collect: () => { throw new Error("thrown") } }
+    for (const collector of [file, full, throwing, metrics]) yield* batcher.process(["A", "B"], { a: 1n }, collector)
     assert.deepStrictEqual((contents.get("/batches.ndjson") ?? "").trim().split("\n").map((line) => JSON.parse(line)), [
-      { text: "A;B;", statements: 2, bytes: 4, metadata: { a: 1 }, outcome: "applied", duration: 0, parameters: "<redacted>" }
+      { text: "A;B;", statements: 2, bytes: 4, metadata: { a: "1" }, outcome: "applied", duration: 0, parameters: "<redacted>" }
     ])
     assert.deepStrictEqual((yield* file.all).map((record) => record.text), ["A;B;"])
+    contents.set("/batches.ndjson", `${contents.get("/batches.ndjson")}{"text":"C;","sta`)
+    assert.include((yield* Effect.flip(file.all)).message, "line 2 is no record")
     yield* file.clear
     assert.deepStrictEqual([yield* file.all, yield* file.count, yield* full.count, yield* metrics.count], [[], 0, 0, 1])
     assert.isAtLeast((yield* Metric.value(Metric.tagged(Metric.counter("sluice.batcher.statements"), "outcome", "applied"))).count, 2)
@@ -212,6 +269,25 @@ describe("around a batch", () => {
     yield* TestClock.adjust(Duration.seconds(1))
     yield* Fiber.join(closing)
     assert.deepStrictEqual(left, [[0, "unknown"], [1, "not-applied"]])
+  }))
+
+  it.scoped("closeTimeout bounds hooks, too: a batch that was applied stays so", () => Effect.gen(function*() {
+    const seen: Array<string> = []
+    const left: Array<number> = []
+    const scope = yield* Scope.make()
+    const batcher = yield* Scope.extend(Batcher.make({
+      closeTimeout: "10 seconds",
+      maxStatements: 1,
+      execute: (text) => Effect.sync(() => seen.push(text)),
+      afterBatch: () => Effect.never,
+      onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index)))
+    }), scope)
+    yield* batcher.add("A")
+    yield* batcher.add("B")
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust(Duration.seconds(10))
+    yield* Fiber.join(closing)
+    assert.deepStrictEqual([seen, left], [["A;"], [1]])
   }))
 
   it.effect("a layer takes its options from the config provider", () => Effect.gen(function*() {

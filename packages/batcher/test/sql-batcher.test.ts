@@ -41,9 +41,13 @@ describe("defaults and options", () => {
   }))
 
   it.scoped("SB-8 the delimiter stands after each statement, once, whether it was there or not", () => Effect.gen(function*() {
-    const { batcher, texts } = yield* made({ delimiter: "GO" })
-    yield* batcher.process(["SELECT 1 ", "SELECT 2 GO", "SELECT ';'"])
-    assert.deepStrictEqual(texts, ["SELECT 1 GOSELECT 2 GOSELECT ';'GO"])
+    for (const delimiter of ["GO", "\nGO\n"]) {
+      const { batcher, texts } = yield* made({ delimiter })
+      yield* batcher.process(["SELECT 1", "SELECT 2 GO", "SELECT 3\nGO\n", "DELETE FROM CARGO", "SELECT ';'"])
+      // A word of its own, and no part of the words around it.
+      assert.deepStrictEqual(texts.map((text) => text.replaceAll(/\s+/g, " ")), ["SELECT 1 GO SELECT 2 GO SELECT 3 GO DELETE FROM CARGO GO SELECT ';' GO "])
+      assert.strictEqual((yield* batcher.report).bytes, texts.join("").length)
+    }
     const semicolons = yield* made()
     yield* semicolons.batcher.process(["DELETE FROM a", "DELETE FROM b;", "DELETE FROM c ; -- the last one", "DELETE FROM d -- no;"])
     assert.deepStrictEqual(semicolons.texts, ["DELETE FROM a;DELETE FROM b;DELETE FROM c ;DELETE FROM d -- no;\n;"])
@@ -131,6 +135,14 @@ describe("adding, flushing, processing", () => {
     }
   }))
 
+  it.scoped("SB-18 what nobody has flushed yet holds no process up: it goes before it", () => Effect.gen(function*() {
+    const { batcher, texts } = yield* made({ maxStatements: 2, autoFlush: false })
+    for (const id of [1, 2, 3]) yield* batcher.add(insert(id))
+    const report = yield* batcher.process([4, 5, 6].map(insert))
+    assert.deepStrictEqual([report.statements, report.sent], [3, 3])
+    assert.deepStrictEqual(texts, [[1, 2], [3, 4], [5, 6]].map((ids) => ids.map((id) => `${insert(id)};`).join("")))
+  }))
+
   it.scoped("SB-19 flush answers with the number of statements, in a dry run too, and empties the batch", () => Effect.gen(function*() {
     const collector = yield* QueryCollector.make
     const { batcher, texts } = yield* made({ dryRun: true })
@@ -138,6 +150,7 @@ describe("adding, flushing, processing", () => {
     yield* batcher.add(insert(2))
     const metadata = { why: "preview" }
     assert.deepStrictEqual([yield* batcher.flush({ collector, metadata }), yield* batcher.flush({ collector }), texts], [2, 0, []])
+    assert.deepStrictEqual(yield* batcher.processBatch([insert(3), insert(4)]), [])
     const records = yield* collector.all
     assert.deepStrictEqual(
       records.map(({ bytes, metadata, outcome, statements, text }) => ({ bytes, metadata, outcome, statements, text })),

@@ -8,44 +8,9 @@
  * @internal
  */
 import type { SqlError } from "@sluice/core/SqlError"
-import type { Metadata } from "../Batch.js"
 import type { BatchError, Item } from "../BatchError.js"
 import type { BatchPolicy } from "../BatchPolicy.js"
-import type { QueryCollector } from "../QueryCollector.js"
-
-/** What the caller of `flush` or `process` says about its batches. */
-export interface About {
-  readonly metadata?: Metadata | undefined
-  readonly collector?: QueryCollector | undefined
-}
-
-/** What one `process` has done so far. */
-export interface Run {
-  readonly about: About | undefined
-  statements: number
-  sent: number
-  batches: number
-  bytes: number
-  rowsMerged: number
-  deadLettered: number
-  retries: number
-  lastBatch: number
-  /** The answers of its batches, where somebody wants them. */
-  readonly answers: Array<{ readonly batch: number; readonly results: ReadonlyArray<unknown> }> | undefined
-}
-
-export const newRun = (about?: About, answers?: Run["answers"]): Run => ({
-  about,
-  statements: 0,
-  sent: 0,
-  batches: 0,
-  bytes: 0,
-  rowsMerged: 0,
-  deadLettered: 0,
-  retries: 0,
-  lastBatch: -1,
-  answers
-})
+import { type About, newRun, type Run } from "./run.js"
 
 /** A statement that was added. It is its own unit where it is not merged with others. */
 export interface Entry {
@@ -253,7 +218,14 @@ export class Buffer {
   next(): Batch | undefined {
     if (this.failure !== undefined || this.sending.size >= this.inFlight) return undefined
     const first = this.closed[0]
-    if (first === undefined || first.id > this.released) return undefined
+    if (first === undefined) return undefined
+    if (first.id > this.released) {
+      // A run that waits for a place would flush what nobody has let go yet at its end: it does so now.
+      const run = this.producers[0]?.entry.run
+      if (run === undefined) return undefined
+      for (const batch of this.closed) batch.about ??= run.about
+      this.released = this.openId - 1
+    }
     this.closed.shift()
     this.sending.add(first)
     this.admit()
@@ -284,14 +256,16 @@ export class Buffer {
   /** The transaction is lost, and all that was sent in it. The count of what is left by it. */
   uncommit(error: BatchError, outcome: Left["outcome"]): void {
     this.uncommitted = 0
-    for (const { batch } of this.held.splice(0)) {
-      this.finish(batch, { retries: 0, units: 0, results: undefined, dead: [], failure: { error, failed: undefined, left: batch.entries.map((entry) => ({ entry, outcome })) } })
+    for (const { batch, sent } of this.held.splice(0)) {
+      // The dead letter keeps what it has taken.
+      const left = withoutDead(batch, sent).map((entry) => ({ entry, outcome }))
+      this.finish(batch, { retries: 0, units: 0, results: undefined, dead: sent.dead, failure: { error, failed: undefined, left } })
     }
   }
 
   /** Statements that wait for their COMMIT. */
   get waitingForCommit(): ReadonlyArray<Entry> {
-    return this.held.flatMap(({ batch }) => batch.entries)
+    return this.held.flatMap(({ batch, sent }) => withoutDead(batch, sent))
   }
 
   /** Takes the end of a batch: tells its statements, its flushers and, after a failure, everybody. */
@@ -380,6 +354,11 @@ export class Buffer {
       entry.settled?.({ error })
     }
   }
+}
+
+const withoutDead = ({ entries }: Batch, { dead }: Sent): ReadonlyArray<Entry> => {
+  const letters = new Set(dead.map(({ entry }) => entry))
+  return letters.size === 0 ? entries : entries.filter((entry) => !letters.has(entry))
 }
 
 const tally = (run: Run, batch: Batch, statements: number, bytes: number, sent: Sent): void => {

@@ -19,12 +19,13 @@ import type { Item, LeftStatement, Metadata } from "../Batch.js"
 import type { QueryCollector } from "../QueryCollector.js"
 import type { Batcher, FlushOptions, Report, State } from "../Batcher.js"
 import type { BatchError } from "../BatchError.js"
-import { type About, Buffer, type Entry, type Failure, newRun, type Offered, type Run } from "./buffer.js"
+import { Buffer, type Entry, type Failure, type Offered } from "./buffer.js"
 import { columnsOf, factorOf } from "./columns.js"
 import { closed, elsewhere, ended, notAList, ofCommit, type Problem, withThose } from "./failures.js"
 import { type Given, isArray, isStream } from "./given.js"
 import { handOver } from "./handing.js"
 import { Intake } from "./intake.js"
+import { type About, newRun, type Run } from "./run.js"
 import * as Sending from "./sending.js"
 import type { Settings } from "./settings.js"
 
@@ -195,6 +196,7 @@ export class Engine<A> implements Batcher<A> {
           resume(answer === "added" || answer === "full" ? Effect.succeed(answer) : Effect.fail(answer === "closed" ? closed() : answer))
       }
       this.buffer.wait(producer)
+      if (entry.run !== undefined) this.pump()
       return Effect.sync(() => this.buffer.withdraw(producer))
     })
   }

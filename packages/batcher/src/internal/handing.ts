@@ -12,10 +12,12 @@ import type * as Buffer from "./buffer.js"
 export interface Takers {
   readonly onLeft: ((left: Left) => Effect.Effect<void>) | undefined
   readonly deadLetter: DeadLetter | undefined
+  /** Milliseconds that the dead letter has; Infinity is for ever. */
+  readonly closeTimeout: number
 }
 
 /** Hands over what is left, in the order in which it was added. */
-export const handOver = ({ deadLetter, onLeft }: Takers, left: ReadonlyArray<Buffer.Left>, error: BatchError | undefined): Effect.Effect<void> =>
+export const handOver = ({ closeTimeout, deadLetter, onLeft }: Takers, left: ReadonlyArray<Buffer.Left>, error: BatchError | undefined): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (left.length === 0) return Effect.void
     const ordered = left.toSorted((a, b) => a.entry.index - b.entry.index)
@@ -24,5 +26,8 @@ export const handOver = ({ deadLetter, onLeft }: Takers, left: ReadonlyArray<Buf
     const lost = (why: string) => Effect.logError(`a batcher was closed with ${statements.length} statements that were not applied, and ${why}`)
     if (deadLetter === undefined) return lost("no onLeft to take them")
     const letters = statements.map((statement, i) => ({ ...statement, error, metadata: ordered[i]!.entry.run?.about?.metadata }))
-    return Effect.catchAllCause(deadLetter(letters), () => lost("the dead letter did not take them"))
+    const taken = Effect.interruptible(Effect.suspend(() => deadLetter(letters)))
+    // Nobody may be there any more to make room in a queue that is full.
+    const bounded = closeTimeout === Number.POSITIVE_INFINITY ? taken : Effect.timeoutFail(taken, { duration: closeTimeout, onTimeout: () => "late" as const })
+    return Effect.catchAllCause(bounded, () => lost("the dead letter did not take them"))
   })

@@ -12,8 +12,9 @@ import type * as Sql from "@sluice/core/Sql"
 import * as SqlError from "@sluice/core/SqlError"
 import * as SqlScript from "@sluice/core/SqlScript"
 import type { Item } from "../Batch.js"
-import type { Entry, Run } from "./buffer.js"
+import type { Entry } from "./buffer.js"
 import { ofParameter, utf8 } from "./bytes.js"
+import type { Run } from "./run.js"
 import { Texts } from "./text.js"
 
 /** What a receiver without a dialect is taken to be: it has the standard's quotes and no limit. */

@@ -41,7 +41,7 @@ export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace
     const since = clock.unsafeCurrentTimeMillis()
     const units = settings.units(batch)
     const outgoing = new Outgoing(batch.id, units, batch.bytes, about?.metadata, settings.delimiter)
-    const wantsResults = batch.entries.some((entry) => entry.run?.answers !== undefined)
+    const wantsResults = !settings.isDry && batch.entries.some((entry) => entry.run?.answers !== undefined)
     const shipment = new Shipment(way, units, outgoing, wantsResults)
     const work = settings.isDry ? Effect.void : shipment.run
     const end = (cause: Cause.Cause<SqlError.SqlError> | undefined): Effect.Effect<void> => {
@@ -55,10 +55,12 @@ export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace
           return Effect.void
         }
         const record = outgoing.record(batch.entries.length, settings.isDry ? "dry-run" : outcomeOf(batch, sent), milliseconds)
-        return Effect.map(Effect.zipRight(collected(collector, record), hooked(settings.afterBatch, record)), () => settle(sent, pace))
+        return Effect.map(Effect.zipRight(collected(collector, record, restore), hooked(settings.afterBatch, record, restore)), () => settle(sent, pace))
       }
-      if (shipment.dead.length === 0 || settings.deadLetter === undefined) return told(sent(undefined))
-      return Effect.matchCauseEffect(settings.deadLetter(shipment.dead.map((dead) => letterOf(dead, about?.metadata))), {
+      const { deadLetter } = settings
+      if (shipment.dead.length === 0 || deadLetter === undefined) return told(sent(undefined))
+      // Closing is bounded: who never takes a letter is not waited for.
+      return Effect.matchCauseEffect(restore(Effect.suspend(() => deadLetter(shipment.dead.map((dead) => letterOf(dead, about?.metadata))))), {
         onSuccess: () => told(sent(undefined)),
         onFailure: (letters) => told(sent(letters))
       })
@@ -75,12 +77,14 @@ export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace
 const letterOf = ({ entry, error }: Dead, metadata: Batches.Metadata | undefined): Letter =>
   ({ index: entry.index, text: entry.text, params: entry.params, outcome: "not-applied", error, metadata })
 
-// The batch has ended as it has: what looks on cannot change that any more.
-const collected = (collector: QueryCollector | undefined, record: Record): Effect.Effect<void> =>
-  collector === undefined ? Effect.void : Effect.catchAllCause(collector.collect(record), (cause) => Effect.logError("a batch was not collected", cause))
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-const hooked = (hook: Settings["afterBatch"], record: Record): Effect.Effect<void> =>
-  hook === undefined ? Effect.void : Effect.catchAllCause(Effect.suspend(() => hook(record)), (cause) => Effect.logError("afterBatch died of a defect", cause))
+// The batch has ended as it has: what looks on cannot change that any more.
+const collected = (collector: QueryCollector | undefined, record: Record, restore: Restore): Effect.Effect<void> =>
+  collector === undefined ? Effect.void : Effect.catchAllCause(restore(Effect.suspend(() => collector.collect(record))), (cause) => Effect.logError("a batch was not collected", cause))
+
+const hooked = (hook: Settings["afterBatch"], record: Record, restore: Restore): Effect.Effect<void> =>
+  hook === undefined ? Effect.void : Effect.catchAllCause(restore(Effect.suspend(() => hook(record))), (cause) => Effect.logError("afterBatch did not end well", cause))
 
 const outcomeOf = (batch: Batch, { dead, failure }: Sent): Outcome => {
   const left = failure?.left ?? []

@@ -20,7 +20,7 @@ import { Adapting } from "./adapting.js"
 import type { Batch, Unit } from "./buffer.js"
 import { standard } from "./intake.js"
 import { merging } from "./merging.js"
-import { limit, oneOf } from "./options.js"
+import { delimiter, limit, oneOf } from "./options.js"
 import type * as Sending from "./sending.js"
 import * as Target from "./target.js"
 import { Whole } from "./whole.js"
@@ -65,7 +65,6 @@ export const make = (options: Options, { db, execute }: Receiver): Effect.Effect
     if (inFlight > 1 && transaction === "all") yield* refuse("inFlight", `must be 1 with transaction: "all", which has one connection`)
     if (transaction === "all" && options.retry !== undefined) yield* refuse("retry", `needs transaction: "batch" or "none"`)
     const isDry = options.dryRun === true
-    const delimiter = options.delimiter ?? ";"
     const collector = yield* Effect.serviceOption(QueryCollector.QueryCollector)
     return {
       db,
@@ -90,7 +89,7 @@ export const make = (options: Options, { db, execute }: Receiver): Effect.Effect
         setsAside: options.deadLetter !== undefined,
         halves: options.adaptive === true
       },
-      delimiter,
+      delimiter: yield* delimiter(options.delimiter),
       isDry,
       deadLetter: options.deadLetter,
       collector: Option.getOrUndefined(collector),

@@ -121,7 +121,11 @@ export class Texts {
 
   private undelimited(text: string): string {
     const whole = text.trimEnd()
-    return whole.endsWith(this.delimiter) ? whole.slice(0, -this.delimiter.length) : text
+    const mark = this.delimiter.trim()
+    const end = whole.length - mark.length
+    // CARGO ends with GO, and is no delimiter's.
+    const isPart = end > 0 && isWordPart(mark.charCodeAt(0)) && isWordPart(whole.charCodeAt(end - 1))
+    return whole.endsWith(mark) && !isPart ? whole.slice(0, end) : text
   }
 }
 

@@ -36,7 +36,9 @@ export class Whole {
     this.gate.withPermits(1)(Effect.uninterruptible(Effect.suspend(() => {
       const { open } = this
       this.open = undefined
-      return open === undefined ? Effect.void : Effect.onExit(open.session.commit, (exit) => Scope.close(open.scope, exit))
+      return open === undefined ? Effect.void : Effect.onExit(open.session.commit, (exit) =>
+        // A COMMIT that is refused may leave the transaction open: SQLite's does for a deferred constraint.
+        Effect.zipRight(Exit.isSuccess(exit) ? Effect.void : Effect.ignore(open.session.rollback), Scope.close(open.scope, exit)))
     })))
   )
 

@@ -123,6 +123,29 @@ const cases: ReadonlyArray<Case> = [
     })
   },
   {
+    law: "B1",
+    title: "a load whose stream fails keeps the chunks that it has told of, whole, and no part of another",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      let told = 0
+      const broken = Stream.concat(Stream.rechunk(Stream.fromIterable(things(1, 1_050)), 50), Stream.fail("the source broke"))
+      const into = (transaction: "chunk" | "all") =>
+        BulkSink.load(broken, {
+          table: "things", columns: ["id", "name"], chunkSize: 100, transaction,
+          onProgress: (rows) => Effect.sync(() => {
+            told = rows
+          })
+        }).pipe(Effect.provideService(Database.Database, db), Effect.flip)
+      assert.strictEqual(yield* into("all"), "the source broke")
+      assert.deepStrictEqual(yield* ids(db), [])
+      assert.strictEqual(yield* into("chunk"), "the source broke")
+      const kept = yield* ids(db)
+      assert.isAtLeast(told, 700, "rows that were told of: two chunks may wait, and one may be under way")
+      assert.include([told, told + 100], kept.length)
+      assert.deepStrictEqual(kept, things(1, kept.length).map(([id]) => id))
+    })
+  },
+  {
     law: "P9",
     title: "a bulk load that is interrupted leaves nothing of it, and its connection works on",
     needs: ["interruption"],
