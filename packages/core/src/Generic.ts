@@ -8,6 +8,7 @@
  */
 import type * as Reactivity from "@effect/experimental/Reactivity"
 import type * as SqlClient from "@effect/sql/SqlClient"
+import * as Cause from "effect/Cause"
 import type { Tag } from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -16,6 +17,7 @@ import type { Connection } from "./Connection.js"
 import * as Database from "./Database.js"
 import * as Dialect from "./Dialect.js"
 import { GenericConnection } from "./internal/generic/connection.js"
+import { bounded } from "./internal/pool/bounded.js"
 import { count, refuse } from "./Options.js"
 import * as Pool from "./Pool.js"
 import type * as Reason from "./Reason.js"
@@ -286,14 +288,16 @@ const dialectOf = ({ begin, commit, dialect = {}, maxBytes, rollback }: Config):
     }
   })
 
-/** How long a client may take to close. */
-const patience = "10 seconds"
+/** How long a client may take to close, in milliseconds. */
+const patience = 10_000
 
-const closing = ({ close }: Client): Effect.Effect<void> =>
-  close === undefined ? Effect.void : Effect.tryPromise(async () => {
+const closing = ({ close }: Client): Effect.Effect<void> => {
+  if (close === undefined) return Effect.void
+  const closed = Effect.tryPromise(async () => {
     await close()
-  }).pipe(
-    Effect.interruptible,
-    Effect.timeout(patience),
-    Effect.catchAllCause((cause) => Effect.logWarning("a client could not be closed", cause))
+  })
+  return Effect.catchAllCause(
+    bounded(closed, patience, () => new Cause.UnknownException(undefined, `it took longer than ${patience} ms`)),
+    (cause) => Effect.logWarning("a client could not be closed", cause)
   )
+}

@@ -192,6 +192,20 @@ describe("SB-36 a database of any async functions", () => {
       assert.strictEqual(closes, 3)
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 
+  it.live("whoever is interrupted while the client closes waits for it all the same", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const close = async () => {
+        log.push("closing")
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        log.push("closed")
+      }
+      const user = yield* Effect.fork(using({ execute: async () => [], close }, (db) => db.unsafe("1")))
+      yield* Effect.repeat(Effect.sleep(1), { until: () => log.length === 1 })
+      yield* Fiber.interrupt(user)
+      assert.deepStrictEqual(log, ["closing", "closed"])
+    }))
+
   it.live("a rejection with a SqlError stays what it is", () =>
     Effect.gen(function*() {
       const error = SqlError.make(new Reason.DeadlockError({ message: "again" }))

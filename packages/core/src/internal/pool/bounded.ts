@@ -4,7 +4,8 @@
  *
  * `Effect.timeout` runs its effect in a child, and an interruption reaches the children of a fiber even where the fiber
  * itself is masked (tried: streams that were interrupted while they closed lost their connections; statements with a timeout
- * stopped inside of a mask). Called by the pool, by `Held`, by statements and transactions with a timeout, and by `Hosts`.
+ * stopped inside of a mask). Called by the pool, by `Held`, by statements and transactions with a timeout, by `Hosts`,
+ * and where a client of `Generic` closes.
  *
  * @internal
  */
