@@ -116,7 +116,9 @@ export const advisoryLock = (db: Database.Database, key: LockKey, options: LockO
     }))
     if (wire.isClosed) end()
     // A peer that is gone without a word is not there to be heard of.
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Effect.catchAll(Effect.timeout(session.ping, patience), () => Effect.sync(end)))))
+    const beating = Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Effect.catchAll(Effect.timeout(session.ping, patience), () => Effect.sync(end))))
+    // A fiber begins as its maker is, and whoever takes a lock may be masked: its scope would wait for the heartbeat forever.
+    yield* Effect.forkScoped(Effect.interruptible(beating))
     return { lost: Deferred.await(lost), whileHeld: (self) => Effect.raceFirst(self, Deferred.await(lost)) }
   })
 

@@ -55,6 +55,12 @@ describe.skipIf(isMissing)("Postgres, advisory locks", () => {
       assert.strictEqual((yield* db.pool.stats).closed, 0)
     })))
 
+  it.live("a lock that is taken where interruption is masked ends with its scope", () =>
+    on({ pool: { max: 2 } }, (db) => Effect.gen(function*() {
+      yield* Effect.timeout(Effect.disconnect(Effect.uninterruptible(Effect.scoped(Postgres.advisoryLock(db, 1)))), 3_000)
+      assert.strictEqual(yield* locks(db), 0)
+    })))
+
   it.live("shared holders stand beside each other, and keep out who wants it alone", () =>
     on({ pool: { max: 4 } }, (db) => Effect.scoped(Effect.gen(function*() {
       yield* Postgres.advisoryLock(db, 1, { shared: true })

@@ -116,7 +116,7 @@ export class Listening {
       return SqlError.fail(closed())
     }
     this.wire = wire
-    const beat = Runtime.runFork(this.runtime)(Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Effect.catchAll(
+    const beat = this.fork(Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Effect.catchAll(
       Effect.timeoutFail(wire.text("", "listen"), { duration: patience, onTimeout: closed }),
       () => Effect.sync(() => wire.destroy())
     ))))
@@ -140,7 +140,7 @@ export class Listening {
     for (const subscribers of this.channels.values()) {
       for (const { mailbox, onLost } of subscribers) if (onLost === "fail") mailbox.unsafeDone(Exit.fail(SqlError.make(missed())))
     }
-    this.restoring ??= Runtime.runFork(this.runtime)(Effect.ensuring(this.restore(shortest), Effect.sync(() => {
+    this.restoring ??= this.fork(Effect.ensuring(this.restore(shortest), Effect.sync(() => {
       this.restoring = undefined
     })))
   }
@@ -154,6 +154,11 @@ export class Listening {
             : Effect.match(this.connect(), { onSuccess: () => true, onFailure: () => false }))),
         (isOver) => isOver ? Effect.void : this.restore(Math.min(pause * 2, longest))
       ))
+  }
+
+  // A database may be made where nothing is interruptible, and the runtime is as its maker was.
+  private fork<A>(effect: Effect.Effect<A>): Fiber.RuntimeFiber<A> {
+    return Runtime.runFork(this.runtime)(Effect.interruptible(effect))
   }
 
   private end(): Effect.Effect<void> {
