@@ -5,8 +5,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
 import * as Postgres from "@sluice/postgres/Postgres"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { chmodSync } from "node:fs"
 import { reasonOf, running } from "./asking.js"
@@ -221,5 +223,22 @@ describe.skipIf(isMissing)("Postgres, TLS", () => {
       yield* stops({ sslmode: "prefer" })
       yield* rules(server, "hostssl all certified all trust")
       yield* stops({ sslmode: "allow" })
+    }), 60_000)
+
+  it.scopedLive("P7 what runs when its database is closed is stopped on the server, also where TLS takes longer than closing may", () =>
+    Effect.gen(function*() {
+      const { file, issue } = yield* authority
+      const server = yield* serving(issue("server", "DNS:localhost"), file)
+      yield* rules(server, "hostssl all all all trust")
+      const at = { host: "localhost", port: server.port, username: "postgres", sslmode: "require" } as const
+      const watching = Context.get(yield* Layer.build(Postgres.layer(at)), Database.Database)
+      yield* Effect.gen(function*() {
+        const { unsafe } = yield* Database.Database
+        yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkDaemon(Effect.exit(unsafe("SELECT pg_sleep(20)"))))
+        yield* Effect.repeat(running(watching), { until: (n) => n === 4 })
+      }).pipe(Effect.provide(Postgres.layer({ ...at, pool: { max: 4, closeTimeout: 1, cancelTimeout: 1 } })))
+      yield* Effect.repeat(Effect.zipRight(Effect.sleep(20), running(watching)), { until: (n) => n === 0 }).pipe(
+        Effect.timeoutFail({ duration: "3 seconds", onTimeout: () => new Error("statements are left on the server") })
+      )
     }), 60_000)
 })

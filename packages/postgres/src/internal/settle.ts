@@ -11,6 +11,7 @@
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import { cancel } from "./control.js"
+import { inTime } from "./inTime.js"
 import type { Settings } from "./options.js"
 import type { Wire } from "./wire.js"
 
@@ -32,8 +33,11 @@ export const settle = (wire: Wire, settings: Settings): Effect.Effect<void, SqlE
 
 const isDone = (wire: Wire): boolean => wire.isIdle || wire.isClosed
 
+// Whoever closes is told that the session is gone, and not whether what ran in it is.
+const endTimeout = 2_000
+
 /** Gives up a session; what runs in it is stopped, and whether that succeeds is not waited for long. */
 export const endSession = (wire: Wire, settings: Settings): Effect.Effect<void> => {
   if (isDone(wire)) return Effect.sync(() => wire.destroy())
-  return Effect.zipRight(Effect.sync(() => wire.destroy()), Effect.ignore(Effect.timeout(cancel(wire, settings), 2_000)))
+  return Effect.zipRight(Effect.sync(() => wire.destroy()), Effect.asVoid(inTime(cancel(wire, settings), endTimeout)))
 }

@@ -10,13 +10,12 @@
 import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import type { Postgres } from "./connection.js"
 import type { Cursor } from "./cursor.js"
 import { capabilities } from "./dialect.js"
+import { inTime } from "./inTime.js"
 import { messages } from "./messages.js"
 import { Simple } from "./task.js"
 import { Status } from "./wire.js"
@@ -105,24 +104,12 @@ export const ended = (connection: Postgres, cursor: Cursor): Effect.Effect<void>
       connection.alone.delete(cursor)
       return Effect.void
     }
-    return Effect.flatMap(inTime(end), (isEnded) => isEnded ? Effect.void : Effect.sync(() => {
+    return Effect.flatMap(inTime(end, endTimeout), (isEnded) => isEnded ? Effect.void : Effect.sync(() => {
       connection.alone.delete(cursor)
       wire.destroy()
     }))
   })
 }
-
-// On fibers of its own: the fiber whose stream ends may be an interrupted one, and that interruption would reach the work here and cost
-// a connection that is well.
-const inTime = <A>(work: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<boolean> =>
-  Effect.uninterruptible(Effect.gen(function*() {
-    const isEnded = yield* Deferred.make<boolean>()
-    const told = (after: Effect.Effect<boolean>) => Effect.forkDaemon(Effect.interruptible(Effect.flatMap(after, (is) => Deferred.succeed(isEnded, is))))
-    const fibers = [yield* told(Effect.map(Effect.exit(work), Exit.isSuccess)), yield* told(Effect.as(Effect.sleep(endTimeout), false))]
-    const is = yield* Deferred.await(isEnded)
-    for (const fiber of fibers) yield* Fiber.interruptFork(fiber)
-    return is
-  }))
 
 const closePortal = (connection: Postgres, cursor: Cursor): Effect.Effect<void> =>
   Effect.async((resume) => {

@@ -221,7 +221,8 @@ export const kills: ReadonlyArray<Case<Bench>> = [
       const db = yield* bench.open("directly", { pool: { max: 5 } })
       const all = Array.from({ length: 5 }, (_, n) => n)
       for (let round = 0; round < 3; round++) {
-        yield* Effect.forEach(all, () => db.unsafe(bench.texts.sleep(0.03)), { concurrency: 5 })
+        // Longer than opening all of them takes, also where the cores have other work.
+        yield* Effect.forEach(all, () => db.unsafe(bench.texts.sleep(0.2)), { concurrency: 5 })
         const sessions = [...(yield* bench.sessions).keys()]
         assert.strictEqual(sessions.length, 5)
         yield* Effect.forEach(sessions, (id) => bench.side.unsafe(bench.texts.terminate(id)), { discard: true })

@@ -1,5 +1,5 @@
 /**
- * A case of the laws Q1 and S1: networks that are slow, or deliver byte by byte, change nothing but the time.
+ * Cases of the laws P7 and S1: networks that are slow, or deliver byte by byte, change nothing but the time.
  */
 import { assert } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Case } from "../../Case.js"
 import type { Bench } from "../../Faults.js"
-import { add, fails, ids, interrupted, within } from "../../internal/asking.js"
+import { add, eventually, fails, ids, interrupted, within } from "../../internal/asking.js"
 import type * as TcpProxy from "../../TcpProxy.js"
 
 /** Something of everything: whatever is read in pieces must be put together again. */
 const everything = (bench: Bench, db: Database.Database) =>
   Effect.gen(function*() {
     const text = "Grüße 日本語 😀 ".repeat(1_500)
-    assert.strictEqual(yield* db`SELECT ${text} AS t`.column("t" as never).pipe(Effect.map((all) => all[0] as unknown)), text)
+    assert.strictEqual(yield* db<string>`SELECT ${text} AS t`.scalar, text)
     assert.strictEqual(
       yield* Stream.runFold(db.unsafe<{ i: number }>(bench.profile.sql.rows(1_500)).with({ fetchSize: 100 }).stream, 0, (sum, { i }) => sum + Number(i)),
       1_125_750
@@ -46,6 +46,22 @@ export const slowness: ReadonlyArray<Case<Bench>> = [
         yield* proxy.set(fault)
         yield* Effect.scoped(Effect.flatMap(bench.open(proxy, { pool: { max: 2 } }), (db) => everything(bench, db)))
       }
+    })
+  },
+  {
+    law: "P7",
+    title: "what runs when the database is closed is stopped on the server, also where the network takes longer for it than closing may",
+    needs: ["server", "concurrent", "interruption"],
+    run: (bench) => Effect.gen(function*() {
+      const proxy = yield* bench.proxy
+      yield* proxy.set({ kind: "latency", milliseconds: 30 })
+      const running = Effect.map(bench.sessions, (sessions) => [...sessions.values()].filter((is) => is).length)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const db = yield* bench.open(proxy, { pool: { max: 3, closeTimeout: 1, cancelTimeout: 1 } })
+        yield* Effect.forEach([1, 2, 3], () => Effect.forkDaemon(Effect.exit(db.unsafe(bench.texts.sleep(20)))))
+        yield* eventually(Effect.map(running, (n) => n === 3), "three statements on the server")
+      }))
+      yield* eventually(Effect.map(running, (n) => n === 0), "the end of what ran")
     })
   }
 ]
