@@ -5,29 +5,22 @@
  * A replica is read-only, and who tests is no administrator: `read_only` does not hold for those. Called by the tests of
  * hosts and of replicas.
  */
-import * as Database from "@sluice/core/Database"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as LocalServer from "@sluice/testkit/LocalServer"
 import { mariadb } from "@sluice/testkit/servers/mariadb"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Members from "../../testkit/test/hosts/members.js"
+
+type Member = Members.Member
 
 /** Whether the tests cannot run; under CI they must. */
 export const isMissing = mariadb === undefined && process.env["CI"] !== "true"
 
 if (mariadb === undefined) process.stderr.write("\n!!! mariadbd is not installed: the tests of several hosts are SKIPPED\n\n")
 
-export interface Member extends LocalServer.LocalServer {
-  readonly endpoint: string
-  /** As the administrator, past whatever is tested. */
-  readonly run: (...statements: ReadonlyArray<string>) => Effect.Effect<void, SqlError.SqlError>
-  readonly ask: <A extends string | number>(sql: string) => Effect.Effect<A, SqlError.SqlError>
-  /** How far a replica has fetched. */
-  readonly received: Effect.Effect<string, SqlError.SqlError>
-}
-
-const member = (id: number): Effect.Effect<Member, Error, Scope.Scope> =>
+const started = (id: number): Effect.Effect<Member, Error, Scope.Scope> =>
   Effect.gen(function*() {
     if (mariadb === undefined) return yield* Effect.fail(new Error("mariadbd is not installed"))
     const { serve } = mariadb
@@ -50,16 +43,12 @@ const member = (id: number): Effect.Effect<Member, Error, Scope.Scope> =>
         ]]
       }
     })
-    const asAdministrator = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>) =>
-      Effect.flatMap(Database.Database, use).pipe(Effect.provide(Mysql.layer({ host: server.host, port: server.port, username: "root", pool: { max: 1 } })))
-    return {
-      ...server,
-      endpoint: `${server.host}:${server.port}`,
-      run: (...statements) => asAdministrator((db) => Effect.forEach(statements, (sql) => db.unsafe(sql).unprepared, { discard: true })),
-      ask: <A extends string | number>(sql: string) => asAdministrator((db) => Effect.map(db.unsafe(sql).values, (rows) => rows[0]?.[0] as A)),
-      received: asAdministrator((db) => Effect.map(db.unsafe<{ readonly Gtid_IO_Pos: string }>("SHOW SLAVE STATUS").unprepared, (rows) => rows[0]?.Gtid_IO_Pos ?? ""))
-    }
+    return Members.member(server, Mysql.layer({ host: server.host, port: server.port, username: "root", pool: { max: 1 } }))
   })
+
+/** How far a replica has fetched. */
+const received = (replica: Member): Effect.Effect<string, SqlError.SqlError> =>
+  replica.as((db) => Effect.map(db.unsafe<{ readonly Gtid_IO_Pos: string }>("SHOW SLAVE STATUS").unprepared, (rows) => rows[0]?.Gtid_IO_Pos ?? ""))
 
 /** Says to a member whom it follows from now on. */
 const follow = (replica: Member, primary: Member): Effect.Effect<void, SqlError.SqlError> =>
@@ -70,9 +59,9 @@ const follow = (replica: Member, primary: Member): Effect.Effect<void, SqlError.
   )
 
 /** Two members, the first of them the primary. The user `app` may read and write the database `app`. */
-export const cluster: Effect.Effect<readonly [Member, Member], Error, Scope.Scope> = Effect.gen(function*() {
+export const cluster: Effect.Effect<Members.Pair, Error, Scope.Scope> = Effect.gen(function*() {
   // The program that makes the data may be denied what another one uses at that moment.
-  const [a, b] = yield* Effect.all([Effect.retry(member(1), { times: 2 }), Effect.retry(member(2), { times: 2 })])
+  const [a, b] = yield* Effect.all([Effect.retry(started(1), { times: 2 }), Effect.retry(started(2), { times: 2 })])
   // What the making of the data wrote is each member's own.
   for (const one of [a, b]) yield* one.run("RESET MASTER")
   yield* follow(b, { ...a })
@@ -82,7 +71,7 @@ export const cluster: Effect.Effect<readonly [Member, Member], Error, Scope.Scop
     "CREATE DATABASE app CHARACTER SET utf8mb4",
     "CREATE USER app@'%'",
     "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON app.* TO app@'%'",
-    "CREATE TABLE app.marks (id BIGINT PRIMARY KEY, host INT)"
+    "CREATE TABLE app.marks (id BIGINT PRIMARY KEY, port INT)"
   )
   yield* caughtUp(b, a)
   return [a, b]
@@ -98,9 +87,13 @@ const caughtUp = (replica: Member, primary: Member): Effect.Effect<void, SqlErro
 export const promote = (replica: Member): Effect.Effect<void, SqlError.SqlError> =>
   Effect.gen(function*() {
     yield* replica.run("STOP SLAVE IO_THREAD")
-    yield* replica.ask<number>(`SELECT MASTER_GTID_WAIT('${yield* replica.received}', 20)`)
+    yield* replica.ask<number>(`SELECT MASTER_GTID_WAIT('${yield* received(replica)}', 20)`)
     yield* replica.run("STOP SLAVE", "SET GLOBAL read_only = 0")
   })
+
+/** The primary refuses to write, or writes again. */
+export const setReadOnly = (primary: Member, isReadOnly: boolean): Effect.Effect<void, SqlError.SqlError> =>
+  primary.run(`SET GLOBAL read_only = ${isReadOnly ? 1 : 0}`)
 
 /** The two exchange their roles in good order. */
 export const exchange = (from: Member, to: Member): Effect.Effect<void, SqlError.SqlError> =>

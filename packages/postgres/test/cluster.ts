@@ -11,21 +11,17 @@ import * as LocalServer from "@sluice/testkit/LocalServer"
 import { postgres } from "@sluice/testkit/servers/postgres"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Members from "../../testkit/test/hosts/members.js"
+
+type Member = Members.Member
 
 /** Whether the tests cannot run; under CI they must. */
 export const isMissing = postgres === undefined && process.env["CI"] !== "true"
 
 if (postgres === undefined) process.stderr.write("\n!!! PostgreSQL is not installed: the tests of several hosts are SKIPPED\n\n")
 
-export interface Member extends LocalServer.LocalServer {
-  readonly endpoint: string
-  /** As the administrator, past whatever is tested. */
-  readonly run: (...statements: ReadonlyArray<string>) => Effect.Effect<void, SqlError.SqlError>
-  readonly ask: <A extends string | number | boolean>(sql: string) => Effect.Effect<A, SqlError.SqlError>
-}
-
 /** One that is made anew, or of the data of another. */
-const member = (name: string, primary?: Member): Effect.Effect<Member, Error, Scope.Scope> =>
+const started = (name: string, primary?: Member): Effect.Effect<Member, Error, Scope.Scope> =>
   Effect.gen(function*() {
     if (postgres === undefined) return yield* Effect.fail(new Error("PostgreSQL is not installed"))
     const { prepare, serve } = postgres
@@ -44,25 +40,18 @@ const member = (name: string, primary?: Member): Effect.Effect<Member, Error, Sc
         return [program, [...args, "-c", `cluster_name=${name}`, "-c", "wal_receiver_status_interval=1", "-c", "hot_standby=on"]]
       }
     })
-    const asAdministrator = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>) =>
-      Effect.flatMap(Database.Database, use).pipe(Effect.provide(Postgres.layer({ host: server.host, port: server.port, username: "postgres", parameters: { default_transaction_read_only: "off" }, pool: { max: 1 } })))
-    return {
-      ...server,
-      endpoint: `${server.host}:${server.port}`,
-      run: (...statements) => asAdministrator((db) => Effect.forEach(statements, (sql) => db.unsafe(sql).unprepared, { discard: true })),
-      ask: <A extends string | number | boolean>(sql: string) => asAdministrator((db) => Effect.map(db.unsafe(sql).values, (rows) => rows[0]?.[0] as A))
-    }
+    return Members.member(server, Postgres.layer({ host: server.host, port: server.port, username: "postgres", parameters: { default_transaction_read_only: "off" }, pool: { max: 1 } }))
   })
 
 /** Two members, the first of them the primary. The user `app` may read and write the database `app`. */
-export const cluster: Effect.Effect<readonly [Member, Member], Error, Scope.Scope> = Effect.gen(function*() {
-  const a = yield* member("a")
+export const cluster: Effect.Effect<Members.Pair, Error, Scope.Scope> = Effect.gen(function*() {
+  const a = yield* started("a")
   yield* a.run("CREATE ROLE app LOGIN", "CREATE DATABASE app OWNER app")
   yield* Effect.provide(
     Effect.flatMap(Database.Database, (db) => db`CREATE TABLE marks (id BIGINT PRIMARY KEY, port INTEGER)`),
     Postgres.layer({ host: a.host, port: a.port, username: "app", database: "app" })
   )
-  const b = yield* member("b", a)
+  const b = yield* started("b", a)
   yield* Effect.repeat(Effect.zipRight(Effect.sleep(20), a.ask<number>("SELECT count(*)::int FROM pg_stat_replication WHERE state = 'streaming'")), { until: (n) => n === 1 })
   // A commit is answered when the standby has it.
   yield* a.run("ALTER SYSTEM SET synchronous_standby_names = 'b'", "SELECT pg_reload_conf()")
