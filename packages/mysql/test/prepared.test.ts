@@ -150,6 +150,17 @@ describe.skipIf(isMissing)("prepared statements", () => {
       assert.isAtMost(yield* open(db), before + 12)
     })))
 
+  it.live("describing a statement that is prepared already leaves the server no second one", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      const before = yield* open(db)
+      const statement = db.unsafe("SELECT 1 AS a")
+      for (let i = 0; i < 20; i++) {
+        assert.deepStrictEqual((yield* db.describe(statement)).map(({ name }) => name), ["a"])
+        assert.deepStrictEqual(yield* statement, [{ a: 1 }])
+      }
+      assert.isAtMost(yield* open(db), before + 2)
+    })))
+
   it.live("P4 a statement that was prepared before a reset is prepared again", () =>
     on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
       const one = db<number>`SELECT ${1} + 1`.scalar

@@ -34,7 +34,9 @@ export class Statements {
 
   /** Keeps a statement; answers with the one that is given up for it. */
   add(sql: string, prepared: Prepared): Prepared | undefined {
+    const before = this.known.get(sql)
     this.known.set(sql, prepared)
+    if (before !== undefined) return before
     if (this.known.size <= this.maximum) return undefined
     const [oldest] = this.known
     if (oldest === undefined) return undefined
