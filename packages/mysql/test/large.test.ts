@@ -1,8 +1,8 @@
 /**
- * Large values: twenty megabytes as a parameter and as a row, plain and compressed, and what the server's
- * max_allowed_packet forbids.
+ * Large values: twenty megabytes as a parameter and as a row, plain and compressed, commands and rows that end where a
+ * packet does, and what the server's max_allowed_packet forbids.
  *
- * On a MariaDB of this file's own, since the limit is the server's.
+ * On servers of this file's own, since the limit is the server's.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as BulkSink from "@sluice/batcher/BulkSink"
@@ -14,6 +14,7 @@ import { mariadb } from "@sluice/testkit/servers/mariadb"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { vi } from "vitest"
+import { kinds } from "./own.js"
 
 const server = Effect.suspend(() => {
   if (mariadb === undefined) return Effect.dieMessage("MariaDB is not installed")
@@ -66,4 +67,40 @@ describe.skipIf(mariadb === undefined)("large values", () => {
           assert.deepStrictEqual(printed.mock.calls, [], "the driver prints nothing")
         })).pipe(Effect.provide(Mysql.layer({ host, port, database: "test", compress, pool: { max: 1 } })))), 60_000)
   }
+})
+
+/** What one packet holds. */
+const packet = 2 ** 24 - 1
+
+describe.skipIf(kinds.length === 0).each(kinds.map((kind) => [kind.name, kind] as const))("packets that are full, on %s", (name, kind) => {
+  // Before the value: the command, the statement's id, the form of its parameters and the value's length.
+  const before = name === "mysql" ? 25 : 22
+  it.scopedLive("Q1 commands and rows that end where a packet does come whole, and what follows them too", () =>
+    Effect.gen(function*() {
+      const { url } = yield* kind.launch(["--max-allowed-packet=64M"])
+      for (const compress of [false, true]) {
+        yield* Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+          const id = yield* db`SELECT CONNECTION_ID()`.scalar
+          // MySQL takes an empty compressed packet for one of the next command, now and then: so more than once.
+          for (const packets of [1, 2, 2]) {
+            for (const beyond of [-1, 0, 1]) {
+              const value = new Uint8Array(packets * packet - before + beyond).fill(97)
+              assert.strictEqual(Number(yield* db`SELECT LENGTH(${value})`.scalar), value.length, `${packets} packets and ${beyond}`)
+            }
+          }
+          for (const packets of [1, 2]) {
+            for (const beyond of [-1, 0, 1]) {
+              for (const prepared of [true, false]) {
+                // The value's length, and the one byte of the other column with its own.
+                const bytes = packets * packet - (prepared ? 2 : 0) - (packets === 1 ? 4 : 9) - 2 + beyond
+                const statement = db.unsafe<{ a: string; b: string }>("SELECT REPEAT('a', ?) AS a, 'b' AS b", [bytes])
+                const [row] = yield* prepared ? statement : statement.unprepared
+                assert.deepStrictEqual([row?.a.length, row?.b], [bytes, "b"], `${packets} packets and ${beyond}`)
+              }
+            }
+          }
+          assert.strictEqual(yield* db`SELECT CONNECTION_ID()`.scalar, id)
+        })).pipe(Effect.provide(Mysql.layer({ url, compress, pool: { max: 1 } })))
+      }
+    }), 120_000)
 })

@@ -191,7 +191,8 @@ export class Wire {
       const header = Buffer.alloc(headerSize)
       setHeader(header, part.length, next++)
       this.put(header)
-      this.put(part)
+      // Of no bytes it would be a compressed packet behind the command's end: MySQL takes it for a part of the next, and hangs up.
+      if (part.length > 0) this.put(part)
       if (part.length < longest) return next
     }
   }
