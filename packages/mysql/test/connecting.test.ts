@@ -7,6 +7,7 @@ import * as Mysql from "@sluice/mysql/Mysql"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
@@ -113,7 +114,7 @@ onServers("connecting", (on, { name, url }) => {
     it.live(`Q1 where somebody sets ${charset} by hand, texts go in and come out as they are, and the next borrower has none of it`, () =>
       on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
         yield* db`CREATE TABLE words (word VARCHAR(20)) CHARACTER SET utf8mb4`
-        const text = { latin1: "grün é", cp1251: "привет", sjis: "日本" }[charset] ?? ""
+        const text = { latin1: "grün é €", cp1251: "привет", sjis: "日本" }[charset] ?? ""
         yield* Effect.scoped(Effect.gen(function*() {
           const session = yield* db.session
           yield* session.unsafe(`SET NAMES ${charset}`)
@@ -125,6 +126,52 @@ onServers("connecting", (on, { name, url }) => {
         assert.strictEqual(yield* db<string>`SELECT ${"😀"} AS v`.scalar, "😀")
       })))
   }
+
+  it.live("Q1 where somebody sets a character set by hand, what it has no place for is a DataError, and no question marks", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE words (\`größe €\` INTEGER, word VARCHAR(20)) CHARACTER SET utf8mb4`
+      yield* db`INSERT INTO words VALUES (1, ${"€"}), (2, ${"abc"})`
+      // The driver's converter has no dec8.
+      for (const [charset, foreign] of [["latin1", "日本"], ["cp1251", "é"], ["dec8", "é"]] as const) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* db.session
+          const kept = session<string>`SELECT CONCAT(${"abc"}, '')`.scalar
+          assert.strictEqual(yield* kept, "abc")
+          yield* session.unsafe(`SET NAMES ${charset}`)
+          for (const failing of [
+            session`SELECT ${foreign}`, session`SELECT ${foreign}`.unprepared, session.unsafe(`SELECT '${foreign}'`), session`SELECT ${foreign}`.stream.pipe(Stream.runDrain),
+            session.provide(db.executeMany("INSERT INTO words VALUES (?, ?)", [[3, "a"], [4, foreign]]))
+          ]) {
+            const reason = yield* reasonOf(failing)
+            assert.deepStrictEqual([reason._tag, reason.connection, reason.outcome], ["DataError", "usable", "not-applied"], charset)
+            assert.include(reason.message, charset)
+          }
+          assert.strictEqual(yield* kept, "abc")
+          assert.deepStrictEqual(yield* session`SELECT word FROM words WHERE word = ${"abc"}`, [{ word: "abc" }])
+          assert.strictEqual(yield* session<number>`SELECT COUNT(*) FROM words`.scalar, 2)
+        }))
+      }
+      for (const results of ["latin1", "ucs2", "NULL"]) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* db.session
+          yield* session.unsafe(`SET character_set_results = ${results}`)
+          for (const statement of [session`SELECT * FROM words LIMIT 1`, session`SELECT word, \`größe €\` FROM words LIMIT 1`]) {
+            assert.deepStrictEqual(yield* statement, [{ "größe €": 1, word: "€" }], results)
+          }
+        }))
+      }
+      assert.deepStrictEqual(yield* db`SELECT * FROM words WHERE word = ${"€"}`, [{ "größe €": 1, word: "€" }])
+    })))
+
+  it.live("Q1 a statement that was prepared before somebody sets a character set reads its parameters in that one", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.scoped(Effect.gen(function*() {
+      const session = yield* db.session
+      const hex = (text: string) => session<string>`SELECT HEX(CONVERT(${text} USING utf8mb4))`.scalar
+      for (const [charset, text] of [["latin1", "é"], ["utf8mb4", "日"], ["cp1251", "ж"], ["latin1", "é"]] as const) {
+        yield* session.unsafe(`SET NAMES ${charset}`)
+        assert.strictEqual(yield* hex(text), Buffer.from(text).toString("hex").toUpperCase(), charset)
+      }
+    }))))
 
   it.live("what is read is never lost to the session's character set, and what it cannot hold is never stored as something else", () =>
     on({}, (db) => Effect.gen(function*() {

@@ -34,19 +34,20 @@ onServers("Mysql", (on, { name, url }) => {
   describe("types", () => {
     it.live("each column has one form, prepared or not", () =>
       on({}, (db) => Effect.gen(function*() {
-        yield* db`CREATE TABLE kinds (big BIGINT, price DECIMAL(12, 4), at DATETIME(3), span TIME(2), ratio FLOAT, bits BIT(4), doc JSON, raw VARBINARY(4), place POINT)`
-        yield* db`INSERT INTO kinds VALUES (1, 1.5, '2024-01-01', '10:00:00.5', 0.1, b'101', '{"a":1}', x'00ff', ST_GeomFromText('POINT(1 2)'))`
+        yield* db`CREATE TABLE kinds (big BIGINT, price DECIMAL(12, 4), at DATETIME(3), span TIME(2), ratio FLOAT, bits BIT(4), doc JSON, raw VARBINARY(4), place POINT, stamp TIMESTAMP NULL, year YEAR)`
+        yield* db`INSERT INTO kinds VALUES (1, 1.5, '2024-01-01', '10:00:00.5', 0.1, b'101', '{"a":1}', x'00ff', ST_GeomFromText('POINT(1 2)'), '2024-01-01', 2024)`
         const statement = db`SELECT * FROM kinds`
         const [row] = yield* statement
         assert.deepStrictEqual(row, (yield* statement.unprepared)[0])
         const { place, ...rest } = row as Record<string, unknown>
         assert.deepStrictEqual(rest, {
           big: 1, price: "1.5000", at: "2024-01-01 00:00:00.000", span: "10:00:00.50", ratio: 0.1, bits: new Uint8Array([5]),
-          doc: name === "mysql" ? "{\"a\": 1}" : "{\"a\":1}", raw: new Uint8Array([0, 255])
+          doc: name === "mysql" ? "{\"a\": 1}" : "{\"a\":1}", raw: new Uint8Array([0, 255]),
+          stamp: "2024-01-01 00:00:00", year: 2024
         })
         assert.instanceOf(place, Uint8Array)
         assert.deepStrictEqual((yield* statement.result).columns.map(({ type }) => type), [
-          "BIGINT", "DECIMAL", "DATETIME", "TIME", "FLOAT", "BIT", name === "mysql" ? "JSON" : "TEXT", "VARBINARY", "GEOMETRY"
+          "BIGINT", "DECIMAL", "DATETIME", "TIME", "FLOAT", "BIT", name === "mysql" ? "JSON" : "TEXT", "VARBINARY", "GEOMETRY", "TIMESTAMP", "YEAR"
         ])
       })))
 

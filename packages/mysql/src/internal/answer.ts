@@ -66,6 +66,7 @@ export abstract class Answer extends Task {
 
   begin(): void {
     const { text, wire } = this
+    if (wire.encoding?.holds(text.sql) === false) return this.lost(foreign(wire.encoding.name))
     if (!this.isPrepared) {
       this.isSent = true
       wire.write(Packet.query(text.sql, wire))
@@ -247,6 +248,12 @@ export const isUnpreparable = (error: Driver.DriverError): boolean => unpreparab
 export const withdrawn: Driver.DriverError = Object.assign(new Error("the statement was withdrawn before it was sent"), {
   errno: 1317, sqlState: "70100", sqlMessage: "the statement was withdrawn before it was sent"
 })
+
+/** A text that would arrive as another one, as the server's own error of a value that does not fit. */
+const foreign = (charset: string): Driver.DriverError => {
+  const message = `the text holds a character that ${charset}, the session's character set, has no place for`
+  return Object.assign(new Error(message), { errno: 1366, sqlState: "HY000", sqlMessage: message, unsent: true })
+}
 
 // The end of the connection, for a statement of which no byte has left.
 const unsentOf = (error: Driver.DriverError): Driver.DriverError =>

@@ -42,3 +42,23 @@ export const assignments = ({ collation, name }: Charset): string => {
   const names = `NAMES ${name}${collation === undefined ? "" : ` COLLATE ${collation}`}`
   return name === "utf8mb4" ? names : `${names}, character_set_client = utf8mb4, character_set_results = utf8mb4`
 }
+
+/** What a session's texts are converted to, on their way and then by the server. */
+export interface Speech {
+  readonly charset: Charset | undefined
+  readonly encoding: { readonly name: string; readonly holds: (text: string) => boolean } | undefined
+}
+
+/** The character set that has no place for one of the texts; `undefined` where all have theirs. */
+export const foreignTo = ({ charset, encoding }: Speech, texts: Iterable<unknown>): { readonly charset: string; readonly at: number } | undefined => {
+  if (charset?.foreign === undefined && encoding === undefined) return undefined
+  let at = 0
+  for (const text of texts) {
+    if (typeof text === "string") {
+      if (encoding?.holds(text) === false) return { charset: encoding.name, at }
+      if (charset?.foreign?.test(text) === true) return { charset: charset.name, at }
+    }
+    at++
+  }
+  return undefined
+}

@@ -8,25 +8,28 @@
  * @internal
  */
 import { binary, type Field, Type } from "./decode.js"
-import { decodeText, encodingOf } from "./driver.js"
+import { decode, encodingOf } from "./encodings.js"
 import { headerSize } from "./frames.js"
 import { type Bytes, Place } from "./place.js"
 
-/** The fields of definitions that follow each other, headers and all. `extended`: MariaDB says more of a type. */
-export const fieldsOf = (definitions: Bytes, extended: boolean): ReadonlyArray<Field> => {
+/**
+ * The fields of definitions that follow each other, headers and all. `extended`: MariaDB says more of a type; `names`: what
+ * their names are encoded in.
+ */
+export const fieldsOf = (definitions: Bytes, extended: boolean, names: string): ReadonlyArray<Field> => {
   const fields: Array<Field> = []
   const place = new Place(definitions, 0)
   while (place.offset < definitions.length) {
     const start = place.offset + headerSize
     const end = start + (definitions[place.offset]! | definitions[place.offset + 1]! << 8 | definitions[place.offset + 2]! << 16)
     place.offset = start
-    fields.push(fieldOf(place, extended))
+    fields.push(fieldOf(place, extended, names))
     place.offset = end
   }
   return fields
 }
 
-const fieldOf = (place: Place, extended: boolean): Field => {
+const fieldOf = (place: Place, extended: boolean, names: string): Field => {
   // The catalog and the schema; then table, table's own name, column, column's own name.
   place.text("latin1")
   place.text("latin1")
@@ -40,8 +43,7 @@ const fieldOf = (place: Place, extended: boolean): Field => {
   // The parser is chosen by a column's type: what shall come as bytes is called a blob.
   const isBytes = type === Type.geometry || type === Type.vector
   const characterSet = buffer.readUInt16LE(at)
-  const encoding = encodingOf(characterSet)
-  const read = ([from, to]: Range): string => encoding === "binary" || encoding === "utf8" ? buffer.utf8Slice(from, to) : decodeText(buffer, from, to, encoding)
+  const read = ([from, to]: Range): string => names === "utf8" ? buffer.utf8Slice(from, to) : decode(buffer, from, to, names)
   return {
     name: read(name),
     table: read(table),
@@ -49,7 +51,7 @@ const fieldOf = (place: Place, extended: boolean): Field => {
     type,
     columnType: isBytes ? Type.blob : type,
     characterSet: isBytes ? binary : characterSet,
-    encoding,
+    encoding: encodingOf(characterSet),
     columnLength: buffer.readUInt32LE(at + 2),
     flags: buffer.readUInt16LE(at + 7),
     decimals: buffer[at + 9]!,

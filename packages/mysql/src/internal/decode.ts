@@ -36,7 +36,7 @@ export interface Field {
   readonly type: number
   readonly columnType: number
   readonly characterSet: number
-  /** The driver's name for the character set. */
+  /** What its texts are encoded in. */
   readonly encoding: string
   /** `json` where MariaDB says so. */
   readonly format: string | undefined
@@ -128,6 +128,12 @@ export const checked = (text: string, bytes: Buffer, from: number, to: number, c
   throw new Unfit(column, `column "${column}" holds text that is not UTF-8`)
 }
 
+/** The same of another encoding, where somebody has set `character_set_results`. */
+export const legible = (text: string, encoding: string, column: string): string => {
+  if (!text.includes("\ufffd")) return text
+  throw new Unfit(column, `column "${column}" holds text that cannot be read as ${encoding}`)
+}
+
 // The binary protocol leaves a fraction of zero out, the text protocol does not.
 const fraction = (text: string, decimals: number): string => {
   const dot = text.indexOf(".")
@@ -186,11 +192,16 @@ export const columnsOf = (fields: ReadonlyArray<Field>): ReadonlyArray<Connectio
 /** The names that a column's type may have, but for UNSIGNED. */
 export const typeNames: ReadonlySet<string> = new Set([...Object.values(names), ...Object.values(texts).flat()])
 
+// A year has the flag as well, and a timestamp of MariaDB.
+const signable: ReadonlySet<number> = new Set([
+  Type.decimal, Type.newdecimal, Type.tiny, Type.short, Type.int24, Type.long, Type.longlong, Type.float, Type.double
+])
+
 const typeOf = (field: Field): string | undefined => {
   if ((field.flags & Flag.enum) !== 0) return "ENUM"
   if ((field.flags & Flag.set) !== 0) return "SET"
   const text = texts[field.type]
   if (text !== undefined) return text[field.characterSet === binary && !isText(field) ? 1 : 0]
   const name = names[field.type]
-  return name !== undefined && (field.flags & Flag.unsigned) !== 0 && field.type !== Type.year && field.type !== Type.bit ? `${name} UNSIGNED` : name
+  return name !== undefined && (field.flags & Flag.unsigned) !== 0 && signable.has(field.type) ? `${name} UNSIGNED` : name
 }

@@ -113,24 +113,23 @@ const at = (buffer: Buffer, start: number, end: number): Packet => {
   return Object.assign(scratch, { buffer, start: start - 4, offset: start, end })
 }
 
-/** The driver's name for the character set of a collation; on the wire utf8mb3 is utf8mb4. */
-export const encodingOf = (collation: number): string => {
-  const encoding = internals.CharsetToEncoding[collation] ?? "utf8"
-  return encoding === "cesu8" ? "utf8" : encoding
+/** The driver's name for the character set of a collation. */
+export const encodingOf = (collation: number): string | undefined => internals.CharsetToEncoding[collation]
+
+/** A collation of a character set. */
+export const collationOf = (charset: string): number | undefined => {
+  const prefix = `${charset.toUpperCase()}_`
+  return Object.entries(internals.Charsets).find(([name]) => name.startsWith(prefix))?.[1]
 }
 
+/** Throws where the driver's converter does not have the encoding. */
 export const decodeText = (bytes: Buffer, from: number, to: number, encoding: string): string => at(bytes, from, to).readString(to - from, encoding)
 
-/** How a session sends texts whose `character_set_client` somebody has set; `undefined` for UTF-8. */
-export const encoderOf = (charset: string): ((text: string) => Buffer) | undefined => {
-  const prefix = `${charset.toUpperCase()}_`
-  const collation = Object.entries(internals.Charsets).find(([name]) => name.startsWith(prefix))?.[1]
-  const encoding = encodingOf(collation ?? 0)
-  return encoding === "utf8" ? undefined : (text) => {
-    const packet = at(Buffer.allocUnsafe(text.length * 4 + 1), 0, 0)
-    packet.writeNullTerminatedString(text, encoding)
-    return packet.buffer.subarray(0, packet.offset - 1)
-  }
+/** Throws where the driver's converter does not have the encoding. */
+export const encodeText = (text: string, encoding: string): Buffer => {
+  const packet = at(Buffer.allocUnsafe(text.length * 4 + 1), 0, 0)
+  packet.writeNullTerminatedString(text, encoding)
+  return packet.buffer.subarray(0, packet.offset - 1)
 }
 
 /** An ERR packet, as an error of the driver's. */

@@ -16,13 +16,13 @@ import * as Rows from "./rows.js"
 export class Definitions {
   private readonly known = new Map<string, Fields>()
 
-  /** `extended`: MariaDB says more of a type. */
-  of(definitions: Bytes, extended: boolean): Fields {
-    const key = (extended ? "+" : "") + definitions.latin1Slice(0, definitions.length)
+  /** `extended`: MariaDB says more of a type; `names`: what the columns' names are encoded in. */
+  of(definitions: Bytes, extended: boolean, names: string): Fields {
+    const key = (extended ? "+" : "") + (names === "utf8" ? "" : names) + definitions.latin1Slice(0, definitions.length)
     const found = this.known.get(key)
     if (found !== undefined) return found
     if (this.known.size >= most) this.known.clear()
-    const fields = new Fields(definitions, fieldsOf(definitions, extended))
+    const fields = new Fields(definitions, fieldsOf(definitions, extended, names))
     this.known.set(key, fields)
     return fields
   }

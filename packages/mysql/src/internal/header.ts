@@ -16,8 +16,15 @@ export interface Header {
   readonly info: string
   readonly status: number
   readonly warnings: number
-  /** What `character_set_client` has become, where it was set. */
-  readonly charset: string | undefined
+  /** What the session's character sets have become, where they were set. */
+  readonly charsets: Charsets | undefined
+}
+
+export interface Charsets {
+  /** `character_set_client`: what texts are sent in. */
+  readonly client?: string
+  /** `character_set_results`: what the names of columns come in; empty where it is NULL. */
+  readonly results?: string
 }
 
 /** Bits of the status that every answer of the server carries. */
@@ -38,21 +45,24 @@ export const headerOf = (bytes: Bytes, from: number, to: number, tracks: boolean
   const warnings = bytes.readUInt16LE(place.offset + 2)
   place.offset += 4
   const info = place.offset >= to ? "" : tracks ? place.text("utf8") : bytes.utf8Slice(place.offset, to)
-  const charset = tracks && (status & Status.stateChanged) !== 0 && place.offset < to ? charsetOf(place) : undefined
-  return { affectedRows, insertId, info, status, warnings, charset }
+  const charsets = tracks && (status & Status.stateChanged) !== 0 && place.offset < to ? charsetsOf(place) : undefined
+  return { affectedRows, insertId, info, status, warnings, charsets }
 }
 
 // Changes of the state: a kind, a length, and what it is; a system variable is its name and its value.
-const charsetOf = (place: Place): string | undefined => {
+const charsetsOf = (place: Place): Charsets | undefined => {
   const length = place.length()
   const end = place.offset + length
-  let charset: string | undefined
+  let charsets: Charsets | undefined
   while (place.offset < end) {
     const kind = place.buffer[place.offset++]
     const size = place.length()
     const next = place.offset + size
-    if (kind === 0 && place.text("utf8") === "character_set_client") charset = place.text("utf8")
+    const key = kind === 0 ? variables[place.text("utf8")] : undefined
+    if (key !== undefined) charsets = { ...charsets, [key]: place.text("utf8") }
     place.offset = next
   }
-  return charset
+  return charsets
 }
+
+const variables: Readonly<Record<string, keyof Charsets>> = { character_set_client: "client", character_set_results: "results" }

@@ -16,12 +16,14 @@ export class Decimal {
   constructor(readonly text: string) {}
 }
 
+type Encode = (text: string) => Buffer
+
 /** What the form of a packet depends on. */
 export interface Session {
   /** Opened with CLIENT_QUERY_ATTRIBUTES: statements carry attributes. */
   readonly hasAttributes: boolean
   /** What makes bytes of a text; `undefined` for UTF-8. */
-  readonly encode: ((text: string) => Buffer) | undefined
+  readonly encoding: { readonly encode: Encode } | undefined
 }
 
 const Command = { query: 0x03, prepare: 0x16, execute: 0x17, close: 0x19 } as const
@@ -29,11 +31,11 @@ const Command = { query: 0x03, prepare: 0x16, execute: 0x17, close: 0x19 } as co
 /** A command of a few bytes. */
 export const command = (...bytes: ReadonlyArray<number>): Buffer => Buffer.from([0, 0, 0, 0, ...bytes])
 
-export const query = (sql: string, { encode, hasAttributes }: Session): Buffer => textOf(Command.query, sql, encode, hasAttributes ? 2 : 0)
+export const query = (sql: string, { encoding, hasAttributes }: Session): Buffer => textOf(Command.query, sql, encoding?.encode, hasAttributes ? 2 : 0)
 
-export const prepare = (sql: string, { encode }: Session): Buffer => textOf(Command.prepare, sql, encode, 0)
+export const prepare = (sql: string, { encoding }: Session): Buffer => textOf(Command.prepare, sql, encoding?.encode, 0)
 
-const textOf = (code: number, sql: string, encode: Session["encode"], attributes: number): Buffer => {
+const textOf = (code: number, sql: string, encode: Encode | undefined, attributes: number): Buffer => {
   const text = encode?.(sql)
   const start = headerSize + 1 + attributes
   const buffer = Buffer.allocUnsafe(start + (text?.length ?? Buffer.byteLength(sql)))
@@ -67,7 +69,8 @@ export const isInteger = (value: number): boolean => Number.isSafeInteger(value)
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html. The driver takes an integer of 64
  * bits through six BigInts, which is 2.6 µs for each of them.
  */
-export const execution = (statement: number, values: ReadonlyArray<Value>, { encode, hasAttributes }: Session): Buffer => {
+export const execution = (statement: number, values: ReadonlyArray<Value>, { encoding, hasAttributes }: Session): Buffer => {
+  const encode = encoding?.encode
   const count = values.length
   let size = 14
   if (count > 0) size += ((count + 7) >> 3) + 1 + count * (hasAttributes ? 3 : 2)
@@ -112,7 +115,7 @@ const typeOf = (value: Value): number => {
   }
 }
 
-const sizeOf = (value: Value, encode: Session["encode"]): number => {
+const sizeOf = (value: Value, encode: Encode | undefined): number => {
   switch (typeof value) {
     case "number":
     case "bigint":
@@ -127,7 +130,7 @@ const sizeOf = (value: Value, encode: Session["encode"]): number => {
   }
 }
 
-const write = (buffer: Buffer, value: Value, at: number, encode: Session["encode"]): number => {
+const write = (buffer: Buffer, value: Value, at: number, encode: Encode | undefined): number => {
   switch (typeof value) {
     case "number":
       if (!isInteger(value)) return buffer.writeDoubleLE(value, at)

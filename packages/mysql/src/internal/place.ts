@@ -8,7 +8,7 @@
  *
  * @internal
  */
-import { decodeText } from "./driver.js"
+import { decode } from "./encodings.js"
 
 /** Buffers have had these since the first Node, and they skip the choice of an encoding. */
 export interface Bytes extends Buffer {
@@ -49,12 +49,12 @@ export class Place {
     return Number.isSafeInteger(number) ? number : BigInt.asUintN(64, value)
   }
 
-  /** A text of a character set, by the driver's name for it. */
+  /** A text of an encoding. */
   text(encoding: string): string {
     const length = this.length()
     const start = this.offset
     const end = this.offset = start + length
-    return encoding === "utf8" ? this.buffer.utf8Slice(start, end) : decodeText(this.buffer, start, end, encoding)
+    return encoding === "utf8" ? this.buffer.utf8Slice(start, end) : decode(this.buffer, start, end, encoding)
   }
 
   /** A text of ASCII: digits, dates. */

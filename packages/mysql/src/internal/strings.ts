@@ -5,7 +5,7 @@
  *
  * @internal
  */
-import { binary, checked, type Field, isText, Type } from "./decode.js"
+import { binary, checked, type Field, isText, legible, Type } from "./decode.js"
 import type { Place } from "./place.js"
 
 /** Reads one column, which is not NULL, and moves on. */
@@ -17,7 +17,7 @@ export const stringOf = (field: Field): Read => {
   if (columnType === Type.decimal || columnType === Type.newdecimal) return (p) => p.ascii()
   const isBinary = field.characterSet === binary && columnType !== Type.json
   if (isBinary && !isText(field)) return (p) => p.bytes()
-  if (encoding !== "utf8" && !isBinary && columnType !== Type.json) return (p) => p.text(encoding)
+  if (encoding !== "utf8" && !isBinary && columnType !== Type.json) return (p) => legible(p.text(encoding), encoding, name)
   return (p) => {
     const { buffer } = p
     const length = p.length()

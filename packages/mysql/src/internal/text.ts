@@ -11,7 +11,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as SqlScript from "@sluice/core/SqlScript"
 import * as Either from "effect/Either"
-import type { Charset } from "./charset.js"
+import { foreignTo, type Speech } from "./charset.js"
 import type { Reading } from "./decode.js"
 import { dialect } from "./dialect.js"
 import { encoded } from "./encoders.js"
@@ -34,7 +34,7 @@ export interface Text {
 
 /** What a text depends on beside its query. */
 export interface Session {
-  readonly wire: { readonly backslashes: boolean; readonly charset: Charset | undefined }
+  readonly wire: Speech & { readonly backslashes: boolean }
   readonly settings: Pick<Settings, "bigints" | "dates" | "decimals" | "decoders" | "encoders" | "offset">
   readonly maxPacket: number
   readonly isMariadb: boolean
@@ -56,9 +56,7 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
   const { backslashes } = wire
   const { offset } = settings
   const reading = readingOf(query, settings)
-  const foreign = wire.charset?.foreign
-  const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket)
-    ?? (foreign === undefined ? undefined : misplaced(query, foreign, wire.charset?.name))
+  const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket) ?? misplaced(query, wire)
   if (refusal !== undefined) return refusal
   if (query.prepare) {
     const values = encode(query.params, query.sql, offset)
@@ -74,10 +72,11 @@ const readingOf = ({ integers, rowMode }: Connection.Query, { bigints, dates, de
   ({ rowMode, bigints: integers === undefined ? bigints : integers === "bigint", dates, decimals, decoders, offset })
 
 // The server would store question marks.
-const misplaced = ({ params, sql }: Connection.Query, foreign: RegExp, charset: string | undefined): SqlError.SqlError | undefined => {
-  const at = foreign.test(sql) ? "the statement" : params.findIndex((value) => typeof value === "string" && foreign.test(value))
-  return at === -1 ? undefined : SqlError.make(new Reason.DataError({
-    message: `${typeof at === "string" ? at : `parameter ${at + 1}`} holds a character that ${charset}, the session's character set, has no place for`,
+const misplaced = ({ params, sql }: Connection.Query, wire: Speech): SqlError.SqlError | undefined => {
+  if (wire.charset?.foreign === undefined && wire.encoding === undefined) return undefined
+  const found = foreignTo(wire, [sql, ...params])
+  return found === undefined ? undefined : SqlError.make(new Reason.DataError({
+    message: `${found.at === 0 ? "the statement" : `parameter ${found.at}`} holds a character that ${found.charset}, the session's character set, has no place for`,
     operation: "encode",
     statement: sql
   }))

@@ -13,10 +13,11 @@ import * as Exit from "effect/Exit"
 import { withdrawn } from "./answer.js"
 import type { Charset } from "./charset.js"
 import * as Driver from "./driver.js"
+import * as Encodings from "./encodings.js"
 import { isFatal, toSqlError } from "./errors.js"
 import type { Definitions, Fields } from "./fields.js"
 import { Frames, headerSize, longest } from "./frames.js"
-import { Code, type Header, headerOf, longestEof, Status } from "./header.js"
+import { type Charsets, Code, type Header, headerOf, longestEof, Status } from "./header.js"
 import { login } from "./login.js"
 import type { Settings } from "./options.js"
 import * as Packet from "./packet.js"
@@ -38,8 +39,10 @@ export class Wire {
   hasOuts = false
   /** What the session's texts are converted to. */
   charset: Charset | undefined = undefined
-  /** How texts are sent; `undefined` for UTF-8, unless somebody has set `character_set_client`. */
-  encode: ((text: string) => Buffer) | undefined = undefined
+  /** What texts are sent in; `undefined` for UTF-8, unless somebody has set `character_set_client`. */
+  encoding: Encodings.Encoding | undefined = undefined
+  /** What the names of columns come in: UTF-8, unless somebody has set `character_set_results`. */
+  names = "utf8"
   isClosed = false
   /** The server was told to run several statements of one text. */
   takesSeveral = false
@@ -207,8 +210,13 @@ export class Wire {
     const header = headerOf(bytes, from, to, this.hasTracking)
     this.status = header.status
     this.warnings = header.warnings
-    if (header.charset !== undefined) this.encode = Driver.encoderOf(header.charset)
+    if (header.charsets !== undefined) this.speaks(header.charsets)
     return header
+  }
+
+  private speaks({ client, results }: Charsets): void {
+    if (results !== undefined) this.names = Encodings.encodingNamed(results)
+    if (client !== undefined) this.encoding = Encodings.of(client)
   }
 
   /** Reads an EOF packet. */
@@ -219,7 +227,7 @@ export class Wire {
 
   /** The fields of these definitions. */
   described(definitions: Bytes): Fields {
-    return this.definitions.of(definitions, this.raw._mariadbExtendedMetadata)
+    return this.definitions.of(definitions, this.raw._mariadbExtendedMetadata, this.names)
   }
 
   /** Keeps a statement that was prepared, and closes the one that is given up for it. */
