@@ -7,6 +7,26 @@
  */
 import type * as Dialect from "@sluice/core/Dialect"
 
+const postgres: Dialect.Capabilities = {
+  transactions: true,
+  savepoints: true,
+  isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
+  readOnlyTransactions: true,
+  deferrable: true,
+  access: [],
+  sessions: true,
+  cancel: "server",
+  streaming: true,
+  statementsBesideStream: true,
+  returning: true,
+  multipleResultSets: false,
+  describe: true,
+  lastInsertId: false,
+  bulk: true,
+  unprepared: true,
+  bytes: true
+}
+
 /**
  * What each dialect must claim, by the dialect's name.
  *
@@ -79,80 +99,11 @@ export const capabilities: Readonly<Record<string, Dialect.Capabilities>> = {
     unprepared: true,
     bytes: true
   },
-  postgres: {
-    transactions: true,
-    savepoints: true,
-    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
-    readOnlyTransactions: true,
-    deferrable: true,
-    access: [],
-    sessions: true,
-    cancel: "server",
-    streaming: true,
-    statementsBesideStream: true,
-    returning: true,
-    multipleResultSets: false,
-    describe: true,
-    lastInsertId: false,
-    bulk: true,
-    unprepared: true,
-    bytes: true
-  },
-  "postgres with lanes": {
-    transactions: true,
-    savepoints: true,
-    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
-    readOnlyTransactions: true,
-    deferrable: true,
-    access: [],
-    sessions: true,
-    cancel: "detached",
-    streaming: true,
-    statementsBesideStream: true,
-    returning: true,
-    multipleResultSets: false,
-    describe: true,
-    lastInsertId: false,
-    bulk: true,
-    unprepared: true,
-    bytes: true
-  },
-  "postgres behind PgBouncer": {
-    transactions: true,
-    savepoints: true,
-    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
-    readOnlyTransactions: true,
-    deferrable: true,
-    access: [],
-    sessions: false,
-    cancel: "server",
-    streaming: true,
-    statementsBesideStream: true,
-    returning: true,
-    multipleResultSets: false,
-    describe: true,
-    lastInsertId: false,
-    bulk: true,
-    unprepared: true,
-    bytes: true
-  },
-  pglite: {
-    transactions: true,
-    savepoints: true,
-    isolation: ["read-uncommitted", "read-committed", "repeatable-read", "serializable"],
-    readOnlyTransactions: true,
-    deferrable: true,
-    access: [],
-    sessions: true,
-    cancel: "none",
-    streaming: true,
-    statementsBesideStream: true,
-    returning: true,
-    multipleResultSets: false,
-    describe: true,
-    lastInsertId: false,
-    bulk: true,
-    unprepared: true,
-    bytes: true
-  }
+  postgres,
+  // A statement that others stand behind runs to its end.
+  "postgres with lanes": { ...postgres, cancel: "detached" },
+  // A connection is no session.
+  "postgres behind PgBouncer": { ...postgres, sessions: false },
+  // Inside of the process, on its one thread.
+  pglite: { ...postgres, cancel: "none" }
 }
