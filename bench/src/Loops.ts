@@ -4,7 +4,7 @@
  * Called by the measurements of single statements.
  */
 import * as Effect from "effect/Effect"
-import type { Work } from "../Work.js"
+import type { Work } from "./Work.js"
 
 export type Done = (error: unknown) => void
 

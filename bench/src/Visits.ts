@@ -34,6 +34,9 @@ export const row = (id: number): Row => [
 
 export const record = ([id, name, city, price, at, active, score]: Row): Visit => ({ id, name, city, price, at, active, score })
 
+/** The key that is asked for by a point query: within 10,000 rows. */
+export const keyOf = (i: number): number => i * 7_919 % 10_000 + 1
+
 /** Adds up one column, so that every row is looked at. */
 export const added = (sum: number, rows: ReadonlyArray<{ readonly score: number }>): number => {
   let total = sum

@@ -6,47 +6,10 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Driver from "mysql2/promise"
-import * as Visits from "../Visits.js"
-
-/** Where the database is. */
-export interface Place {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-  readonly password: string
-  readonly database: string
-}
-
-/** What the measurements are given. */
-export interface Tables {
-  readonly place: Place
-  readonly version: string
-  /** The folder of the run, for files that a native tool reads. */
-  readonly folder: string
-  /** Writes the rows into the table `visits`, once. */
-  readonly filled: Effect.Effect<void>
-  /** Empties the table `arrivals`, by a connection that nobody measures. */
-  readonly emptied: Effect.Effect<void>
-}
-
-export type Row = readonly [id: number, name: string, city: string, price: string, at: string, active: boolean, score: number]
-
-/** A visit as MySQL takes it: the price is a decimal, the flag a boolean. */
-export const row = (id: number): Row => {
-  const [, name, city, price, at, active, score] = Visits.row(id)
-  return [id, name, city, price.toFixed(2), at, active === 1, score]
-}
+import * as Served from "../Served.js"
 
 /** A row as every contender returns it. */
-export interface Visit {
-  readonly id: number
-  readonly name: string
-  readonly city: string
-  readonly price: string
-  readonly at: string
-  readonly active: number
-  readonly score: number
-}
+export type Visit = Served.Visit<number>
 
 const table = (name: string): string =>
   `CREATE TABLE ${name} (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL, city VARCHAR(40) NOT NULL, price DECIMAL(10,2) NOT NULL,
@@ -55,18 +18,11 @@ const table = (name: string): string =>
 const perInsert = 1_000
 
 /** Opens the database, or says why not. */
-export const open = (folder: string, rows: number): Effect.Effect<Tables | string, never, Scope.Scope> =>
+export const open = (folder: string, rows: number): Effect.Effect<Served.Tables | string, never, Scope.Scope> =>
   Effect.gen(function*() {
     const url = process.env["SLUICE_MYSQL_URL"]
     if (url === undefined) return "there is no server: install mariadb-server (Debian), or set SLUICE_MYSQL_URL=mysql://user:password@host:port."
-    const { hostname, password, port, username } = new URL(url)
-    const place: Place = {
-      host: hostname,
-      port: Number(port || 3306),
-      user: decodeURIComponent(username) || "root",
-      password: decodeURIComponent(password),
-      database: `sluice_bench_${process.pid}`
-    }
+    const place = { ...Served.placeOf(url, { port: 3306, user: "root", database: "" }), database: Served.database }
     const run = yield* Effect.acquireRelease(
       Effect.promise(() => Driver.createConnection({ ...place, database: "" })),
       (connection) => Effect.promise(() => connection.query(`DROP DATABASE IF EXISTS ${place.database}`).then(() => connection.end()))
@@ -77,7 +33,7 @@ export const open = (folder: string, rows: number): Effect.Effect<Tables | strin
     }
     const filled = yield* Effect.cached(Effect.promise(async () => {
       for (let from = 1; from <= rows; from += perInsert) {
-        const part = Array.from({ length: Math.min(perInsert, rows - from + 1) }, (_, i) => [...row(from + i)])
+        const part = Array.from({ length: Math.min(perInsert, rows - from + 1) }, (_, i) => [...Served.row(from + i)])
         await run.query("INSERT INTO visits VALUES ?", [part])
       }
       await run.query("ANALYZE TABLE visits")

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Driver from "mysql2"
-import type { Place } from "./Data.js"
+import type { Place } from "../Served.js"
 
 export const size = 8
 

@@ -6,34 +6,14 @@
  */
 import * as Effect from "effect/Effect"
 import type { Measurement } from "../Measurement.js"
+import * as Loops from "../Loops.js"
 import * as Rounds from "../Rounds.js"
+import type { Tables } from "../Served.js"
 import * as Table from "../Table.js"
-import { calibrated, fibers, type Work } from "../Work.js"
-import type { Tables, Visit } from "./Data.js"
+import { keyOf } from "../Visits.js"
+import { calibrated, fibers } from "../Work.js"
+import type { Visit } from "./Data.js"
 import * as Opened from "./Opened.js"
-
-const keyOf = (i: number): number => i * 7_919 % 10_000 + 1
-
-type Done = (error: unknown) => void
-
-/** Loops of callbacks: as many as there would be fibers. */
-const loops = (count: number, item: (index: number, done: Done) => void): Work => (items) =>
-  Effect.async<void, unknown>((resume) => {
-    let running = count
-    for (let loop = 0; loop < count; loop++) {
-      let i = loop
-      const next: Done = (error) => {
-        if (error !== null && error !== undefined) return resume(Effect.fail(error))
-        if (i < items) {
-          const index = i
-          i += count
-          return item(index, next)
-        }
-        if (--running === 0) resume(Effect.void)
-      }
-      next(null)
-    }
-  })
 
 export const pointQuery: Measurement<Tables> = {
   name: "point",
@@ -46,14 +26,14 @@ export const pointQuery: Measurement<Tables> = {
 
       const onOurs = (i: number) => db<Visit>`SELECT id, name, city, price, at, active, score FROM visits WHERE id = ${keyOf(i)}`
       const onStock = (i: number) => stock<Visit>`SELECT id, name, city, price, at, active, score FROM visits WHERE id = ${keyOf(i)}`
-      const onDirect = (i: number, done: Done) =>
+      const onDirect = (i: number, done: Loops.Done) =>
         pool.execute("SELECT id, name, city, price, at, active, score FROM visits WHERE id = ?", [keyOf(i)], done)
 
       const lines: Array<Table.Line> = []
       for (const count of [1, 16]) {
         const samples = yield* Rounds.interleaved(rounds, {
           ours: yield* calibrated(fibers(count, onOurs)),
-          direct: yield* calibrated(loops(count, onDirect)),
+          direct: yield* calibrated(Loops.callbacks(count, onDirect)),
           stock: yield* calibrated(fibers(count, onStock))
         })
         const cpu = Table.costlier(samples.ours, samples.direct)

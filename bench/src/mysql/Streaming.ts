@@ -5,14 +5,14 @@
  * The native client reads the rows as they come (`--quick`) and throws them away.
  */
 import * as Effect from "effect/Effect"
-import * as Growth from "../Growth.js"
 import type { Measurement } from "../Measurement.js"
+import * as Reading from "../Reading.js"
 import * as Rounds from "../Rounds.js"
+import type { Tables } from "../Served.js"
 import * as Table from "../Table.js"
 import { timed } from "../Work.js"
-import type { Tables } from "./Data.js"
 import * as Native from "./Native.js"
-import { names, readers, text } from "./Readers.js"
+import { readers, text } from "./Readers.js"
 
 export const streaming: Measurement<Tables> = {
   name: "stream",
@@ -35,15 +35,6 @@ export const streaming: Measurement<Tables> = {
       })
       const native = samples.native.filter((sample) => sample !== undefined)
       const toDirect = Table.faster(samples.ours, samples.direct)
-
-      const grown = { ours: [0, 0], direct: [0, 0], stock: [0, 0] }
-      const lengths = [rows, rows * 10]
-      for (const name of names) {
-        for (const [i, length] of lengths.entries()) {
-          grown[name][i] = yield* Growth.measure(new URL("./growth.js", import.meta.url), name, JSON.stringify(place), rows, length)
-        }
-      }
-      const between = (grown.ours[1]! - grown.ours[0]!) / 1e6
       return [
         {
           work: `stream of ${rows.toLocaleString("en")} rows`,
@@ -55,15 +46,7 @@ export const streaming: Measurement<Tables> = {
           ...(native.length === 0 ? {} : { native: Table.speed(native), toNative: Table.factor(Table.faster(samples.ours, native)) }),
           aim: Table.aim("≥ 0.9 of direct", toDirect >= 0.9)
         },
-        ...lengths.map((length, i) => ({
-          work: `peak memory, ${length.toLocaleString("en")} rows (one run each)`,
-          ours: Growth.megabytes(grown.ours[i]!),
-          direct: Growth.megabytes(grown.direct[i]!),
-          stock: Growth.megabytes(grown.stock[i]!),
-          toDirect: Table.none,
-          toStock: Table.factor(grown.ours[i]! / grown.stock[i]!),
-          aim: i === 0 ? Table.none : `${Table.aim("< 10 MB more than before", between < 10)} (${between.toFixed(0)})`
-        }))
+        ...yield* Reading.memory(new URL("./growth.js", import.meta.url), place, rows)
       ]
     })
 }

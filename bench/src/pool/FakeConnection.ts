@@ -4,6 +4,7 @@
  * Called by `Borrowing`.
  */
 import type { Connection } from "@sluice/core"
+import * as Generic from "@sluice/core/Generic"
 import { UnsupportedError } from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -15,25 +16,7 @@ let last = 0
 export const connect: Effect.Effect<Connection.Connection> = Effect.sync(() => ({
   id: ++last,
   endpoint: "nowhere",
-  capabilities: {
-    transactions: true,
-    savepoints: true,
-    isolation: [],
-    readOnlyTransactions: true,
-    deferrable: false,
-    access: [],
-    sessions: true,
-    cancel: "server",
-    streaming: true,
-    statementsBesideStream: true,
-    returning: true,
-    multipleResultSets: false,
-    describe: false,
-    lastInsertId: false,
-    bulk: false,
-    unprepared: false,
-    bytes: false
-  },
+  capabilities: { ...Generic.ansi.capabilities, sessions: true, cancel: "server" },
   transaction: "none",
   isClosed: false,
   execute: () => nothing,

@@ -9,50 +9,13 @@ import * as Driver from "pg"
 import { from as copyFrom } from "pg-copy-streams"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import * as Visits from "../Visits.js"
-
-/** Where the database is. */
-export interface Place {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-  readonly password: string
-  readonly database: string
-}
-
-/** What the measurements are given. */
-export interface Tables {
-  readonly place: Place
-  readonly version: string
-  /** The folder of the run, for files that a native tool reads. */
-  readonly folder: string
-  /** Writes the rows into the table `visits`, once. */
-  readonly filled: Effect.Effect<void>
-  /** Empties the table `arrivals`, by a connection that nobody measures. */
-  readonly emptied: Effect.Effect<void>
-}
-
-export type Row = readonly [id: number, name: string, city: string, price: string, at: string, active: boolean, score: number]
-
-/** A visit as PostgreSQL takes it: the price is a decimal, the flag a boolean. */
-export const row = (id: number): Row => {
-  const [, name, city, price, at, active, score] = Visits.row(id)
-  return [id, name, city, price.toFixed(2), at, active === 1, score]
-}
+import * as Served from "../Served.js"
 
 /** A row as every contender returns it. */
-export interface Visit {
-  readonly id: number
-  readonly name: string
-  readonly city: string
-  readonly price: string
-  readonly at: string
-  readonly active: boolean
-  readonly score: number
-}
+export type Visit = Served.Visit<boolean>
 
 /** Rows as COPY's text format has them: none of these values needs an escape. */
-export const text = (rows: ReadonlyArray<Row>): string => {
+export const text = (rows: ReadonlyArray<Served.Row>): string => {
   let out = ""
   for (const row of rows) out += `${row.join("\t")}\n`
   return out
@@ -66,11 +29,11 @@ const perChunk = 1_000
 
 function* chunks(rows: number): Generator<string> {
   for (let from = 1; from <= rows; from += perChunk) {
-    yield text(Array.from({ length: Math.min(perChunk, rows - from + 1) }, (_, i) => row(from + i)))
+    yield text(Array.from({ length: Math.min(perChunk, rows - from + 1) }, (_, i) => Served.row(from + i)))
   }
 }
 
-const connected = (place: Place, before: Effect.Effect<unknown> = Effect.void): Effect.Effect<Driver.Client, never, Scope.Scope> =>
+const connected = (place: Served.Place, before: Effect.Effect<unknown> = Effect.void): Effect.Effect<Driver.Client, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const client = new Driver.Client(place)
@@ -81,19 +44,12 @@ const connected = (place: Place, before: Effect.Effect<unknown> = Effect.void): 
   )
 
 /** Opens the database, or says why not. */
-export const open = (folder: string, rows: number): Effect.Effect<Tables | string, never, Scope.Scope> =>
+export const open = (folder: string, rows: number): Effect.Effect<Served.Tables | string, never, Scope.Scope> =>
   Effect.gen(function*() {
     const url = process.env["SLUICE_POSTGRES_URL"]
     if (url === undefined) return "there is no server: install postgresql (Debian), or set SLUICE_POSTGRES_URL=postgres://user:password@host:port/database."
-    const { hostname, password, pathname, port, username } = new URL(url)
-    const given: Place = {
-      host: hostname,
-      port: Number(port || 5432),
-      user: decodeURIComponent(username) || "postgres",
-      password: decodeURIComponent(password),
-      database: pathname.slice(1) || "postgres"
-    }
-    const place = { ...given, database: `sluice_bench_${process.pid}` }
+    const given = Served.placeOf(url, { port: 5432, user: "postgres", database: "postgres" })
+    const place = { ...given, database: Served.database }
     const admin = yield* connected(given)
     yield* Effect.acquireRelease(
       Effect.promise(() => admin.query(`CREATE DATABASE ${place.database}`)),

@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Driver from "pg"
 import postgres from "postgres"
-import type { Place } from "./Data.js"
+import type { Place } from "../Served.js"
 
 export const size = 8
 

@@ -9,14 +9,14 @@
  */
 import * as Effect from "effect/Effect"
 import type { Measurement } from "../Measurement.js"
+import * as Loops from "../Loops.js"
 import * as Rounds from "../Rounds.js"
+import type { Tables } from "../Served.js"
 import * as Table from "../Table.js"
+import { keyOf } from "../Visits.js"
 import { calibrated, fibers } from "../Work.js"
-import type { Tables, Visit } from "./Data.js"
-import * as Loops from "./Loops.js"
+import type { Visit } from "./Data.js"
 import * as Opened from "./Opened.js"
-
-const keyOf = (i: number): number => i * 7_919 % 10_000 + 1
 
 const text = "SELECT id, name, city, price, at, active, score FROM visits WHERE id = $1"
 

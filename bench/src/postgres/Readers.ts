@@ -6,31 +6,17 @@
  * Called by `Streaming` and by `growth`, which measures the memory in a process of its own.
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import Cursor from "pg-cursor"
-import type { Work } from "../Work.js"
-import type { Place, Visit } from "./Data.js"
+import { parts, type Reader, summed } from "../Reading.js"
+import type { Visit } from "./Data.js"
 import * as Opened from "./Opened.js"
 
-export const names = ["ours", "direct", "stock", "cursor", "each"] as const
-
-export type Name = (typeof names)[number]
-
 const perFetch = 1_000
-
-/** The last key, and how often. */
-const parts = (rows: number, inTable: number): [last: number, times: number] => rows <= inTable ? [rows, 1] : [inTable, Math.round(rows / inTable)]
 
 export const text = (last: string | number, times: string | number): string =>
   `SELECT id, name, city, price, at, active, score FROM generate_series(1, ${times}) CROSS JOIN visits WHERE id <= ${last}`
 
 const parameters = text("$1", "$2")
-
-type Reader = (place: Place, inTable: number) => Effect.Effect<Work, unknown, Scope.Scope>
-
-// A fold and no effect per chunk: an effect that holds its chunk is kept by what Effect's channels keep of the one before.
-const summed = <E>(stream: Stream.Stream<Visit, E>): Effect.Effect<number, E> => Stream.runFold(stream, 0, (sum, { score }) => sum + score)
 
 const ours: Reader = (place, inTable) =>
   Effect.map(Opened.ours(place), (db) => (rows) => summed(db.unsafe<Visit>(parameters, parts(rows, inTable)).stream))
@@ -74,4 +60,4 @@ const each: Reader = (place, inTable) =>
       return sum
     }))
 
-export const readers: { readonly [_ in Name]: Reader } = { ours, direct, stock, cursor, each }
+export const readers = { ours, direct, stock, cursor, each }

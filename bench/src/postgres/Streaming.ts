@@ -5,12 +5,12 @@
  * The native client copies the rows to where nobody reads them.
  */
 import * as Effect from "effect/Effect"
-import * as Growth from "../Growth.js"
 import type { Measurement } from "../Measurement.js"
+import * as Reading from "../Reading.js"
 import * as Rounds from "../Rounds.js"
+import type { Tables } from "../Served.js"
 import * as Table from "../Table.js"
 import { timed } from "../Work.js"
-import type { Tables } from "./Data.js"
 import * as Native from "./Native.js"
 import { readers, text } from "./Readers.js"
 
@@ -69,30 +69,7 @@ export const streaming: Measurement<Tables> = {
     })
 }
 
-const contenders = ["ours", "direct", "stock", "cursor"] as const
-
 export const memory: Measurement<Tables> = {
   name: "memory",
-  run: ({ filled, place, rows }) =>
-    Effect.gen(function*() {
-      yield* filled
-      const grown = { ours: [0, 0], direct: [0, 0], stock: [0, 0], cursor: [0, 0] }
-      const lengths = [rows, rows * 10]
-      for (const name of contenders) {
-        for (const [i, length] of lengths.entries()) {
-          grown[name][i] = yield* Growth.measure(new URL("./growth.js", import.meta.url), name, JSON.stringify(place), rows, length)
-        }
-      }
-      const between = (grown.ours[1]! - grown.ours[0]!) / 1e6
-      return lengths.map((length, i) => ({
-        work: `peak memory, ${length.toLocaleString("en")} rows (one run each)`,
-        ours: Growth.megabytes(grown.ours[i]!),
-        direct: Growth.megabytes(grown.direct[i]!),
-        stock: Growth.megabytes(grown.stock[i]!),
-        other: `${Growth.megabytes(grown.cursor[i]!)} (cursor)`,
-        toDirect: Table.none,
-        toStock: Table.factor(grown.ours[i]! / grown.stock[i]!),
-        aim: i === 0 ? Table.none : `${Table.aim("< 10 MB more than before", between < 10)} (${between.toFixed(0)})`
-      }))
-    })
+  run: ({ filled, place, rows }) => Effect.zipRight(filled, Reading.memory(new URL("./growth.js", import.meta.url), place, rows, "cursor"))
 }

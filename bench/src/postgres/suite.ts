@@ -4,10 +4,11 @@
  * The server is that of SLUICE_POSTGRES_URL; `npm run bench` starts one where it is not set.
  */
 import { versionOf } from "../Machine.js"
+import type { Tables } from "../Served.js"
 import * as Suite from "../Suite.js"
 import { writing } from "../Writing.js"
 import { bulkLoad } from "./BulkLoad.js"
-import { open, type Tables } from "./Data.js"
+import { open } from "./Data.js"
 import * as Opened from "./Opened.js"
 import { inFlight, pointQuery } from "./PointQuery.js"
 import { memory, streaming } from "./Streaming.js"

@@ -5,15 +5,13 @@
  * writes. Keys are within 10,000 rows, so that the pages are in every cache.
  */
 import * as Effect from "effect/Effect"
-import type { Visit } from "../Visits.js"
+import { keyOf, type Visit } from "../Visits.js"
 import type { Files } from "./Data.js"
 import type { Measurement } from "../Measurement.js"
 import * as Opened from "./Opened.js"
 import * as Rounds from "../Rounds.js"
 import * as Table from "../Table.js"
 import { calibrated, fibers } from "../Work.js"
-
-const keyOf = (i: number): number => i * 7_919 % 10_000 + 1
 
 export const pointQuery: Measurement<Files> = {
   name: "point",
