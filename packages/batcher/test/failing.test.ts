@@ -112,6 +112,51 @@ describe("B3 dead letters", () => {
     yield* Fiber.join(closing)
   }))
 
+  it.scoped("what was applied while a bad statement was looked for is told as applied, whatever fails behind it", () => Effect.gen(function*() {
+    const lost = SqlError.make(new Reason.ConnectionError({ message: "lost", outcome: "not-applied" }))
+    const applied: Array<string> = []
+    const batcher = yield* Batcher.make({
+      deadLetter: () => Effect.void,
+      onLeft: () => Effect.void,
+      execute: (text) => text.includes("(2)") ? Effect.fail(refused()) : text.includes("(4)") ? Effect.fail(lost) : Effect.sync(() => applied.push(text))
+    })
+    const error = yield* Effect.flip(batcher.process([1, 2, 3, 4].map(insert)))
+    assert.isTrue(BatchError.isBatchError(error))
+    if (!BatchError.isBatchError(error)) return
+    assert.deepStrictEqual(applied, [`${insert(1)};`])
+    assert.deepStrictEqual([error.applied, error.notApplied].map((items) => items.map(({ index }) => index)), [[0], [1, 2, 3]])
+  }))
+
+  it.scoped("INSERTs that were merged into one statement stay one transaction while the bad row is looked for", () => Effect.gen(function*() {
+    const db = yield* Database.Database
+    let commits = 0
+    // Those with options are the batcher's own; its savepoints have none.
+    const counted = new Proxy(db, {
+      get: (target, key) => {
+        if (key === "transaction") return (first: object) => Effect.isEffect(first) ? db.transaction(first) : (commits++, db.transaction(first))
+        return Reflect.get(target, key, target)
+      }
+    })
+    const batcher = yield* Effect.provideService(Batcher.make({ mergeInserts: true, deadLetter: () => Effect.void }), Database.Database, counted)
+    const report = yield* batcher.process([1, 2, 1, 3].map(insert))
+    assert.deepStrictEqual([report.sent, report.deadLettered, yield* ids, commits], [3, 1, [1, 2, 3], 1])
+  }).pipe(Effect.provide(database)))
+
+  it.scoped("one that fails in one transaction for all leaves all of it, and nothing is there", () => Effect.gen(function*() {
+    const left: Array<number> = []
+    yield* Effect.scoped(Effect.gen(function*() {
+      const batcher = yield* Batcher.make({
+        transaction: "all",
+        deadLetter: () => Effect.fail("full"),
+        onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index)))
+      })
+      const error = yield* Effect.flip(batcher.process([insert(1), insert(1), insert(2)]))
+      assert.isTrue(BatchError.isBatchError(error))
+      if (BatchError.isBatchError(error)) assert.deepStrictEqual(error.counts, { applied: 0, notApplied: 3, unknown: 0 })
+    }))
+    assert.deepStrictEqual([left, yield* ids], [[0, 1, 2], []])
+  }).pipe(Effect.provide(database)))
+
   it.scoped("what the dead letter has taken in one transaction for all stays with it when COMMIT is refused", () => Effect.gen(function*() {
     const db = yield* Database.Database
     yield* db`PRAGMA foreign_keys = ON`

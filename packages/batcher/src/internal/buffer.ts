@@ -263,6 +263,13 @@ export class Buffer {
     }
   }
 
+  /** A batch has failed in the transaction of all: it is lost, and so is what was sent there before. */
+  undo(batch: Batch, sent: Sent, error: BatchError): void {
+    this.uncommit(error, "not-applied")
+    const left = withoutDead(batch, sent).map((entry) => ({ entry, outcome: "not-applied" as const }))
+    this.finish(batch, { ...sent, failure: { error, failed: sent.failure?.failed, left } })
+  }
+
   /** Statements that wait for their COMMIT. */
   get waitingForCommit(): ReadonlyArray<Entry> {
     return this.held.flatMap(({ batch, sent }) => withoutDead(batch, sent))

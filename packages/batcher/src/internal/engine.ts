@@ -261,19 +261,19 @@ export class Engine<A> implements Batcher<A> {
     for (let batch = this.buffer.next(); batch !== undefined; batch = this.buffer.next()) {
       const current = batch
       let hasEnded = false
-      const fiber = this.fork(Sending.send(this.settings, current, (sent, pace) => {
+      const sending = Sending.send(this.settings, current, (sent, pace) => {
         hasEnded = true
         if (adapting?.observe(current.bytes, policy.limit, pace) === true) this.rescale()
         if (this.settings.way.whole === undefined) this.buffer.finish(current, sent)
         else if (sent.failure === undefined) this.buffer.hold(current, sent)
         else {
-          // All that was sent before in the same transaction is lost with it.
-          const { error } = sent.failure
-          this.buffer.failure ??= withThose(error, this.buffer.waitingForCommit, "not-applied")
-          this.buffer.uncommit(this.buffer.failure, "not-applied")
-          this.buffer.finish(current, { ...sent, failure: { ...sent.failure, error: this.buffer.failure } })
+          this.buffer.failure ??= withThose(sent.failure.error, this.buffer.waitingForCommit, "not-applied")
+          this.buffer.undo(current, sent, this.buffer.failure)
         }
-      }))
+      })
+      const { whole } = this.settings.way
+      // Where a dead letter failed, and no statement, the transaction is still open: nobody may commit it.
+      const fiber = this.fork(whole === undefined ? sending : whole.turn(Effect.ensuring(sending, Effect.suspend(() => this.buffer.failure === undefined ? Effect.void : whole.dropped))))
       if (hasEnded) continue
       this.fibers.add(fiber)
       fiber.addObserver(() => {
@@ -315,16 +315,15 @@ export class Engine<A> implements Batcher<A> {
   private readonly committed: Effect.Effect<void, Problem> = Effect.suspend(() => {
     const { whole } = this.settings.way
     if (whole === undefined) return Effect.void
-    return Effect.uninterruptible(Effect.matchEffect(whole.commit, {
-      onSuccess: () => Effect.sync(() => this.buffer.committed()),
-      onFailure: (error) => Effect.suspend(() => {
-        const outcome = error.outcome === "unknown" ? "unknown" as const : "not-applied" as const
-        const failure = withThose(ofCommit(error), this.buffer.waitingForCommit, outcome)
-        this.buffer.failure ??= failure
-        this.buffer.uncommit(failure, outcome)
-        return Effect.fail(failure)
-      })
-    }))
+    let failure: BatchError | undefined
+    const told = (error: SqlError.SqlError | undefined): void => {
+      if (error === undefined) return this.buffer.committed()
+      const outcome = error.outcome === "unknown" ? "unknown" : "not-applied"
+      failure = withThose(ofCommit(error), this.buffer.waitingForCommit, outcome)
+      this.buffer.failure ??= failure
+      this.buffer.uncommit(failure, outcome)
+    }
+    return Effect.mapError(whole.commit(told), (error) => failure ?? ofCommit(error))
   })
 
   // ---- the linger ----

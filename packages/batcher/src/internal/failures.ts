@@ -12,9 +12,8 @@ export type Problem = BatchError | SqlError.SqlError
 
 const none = { applied: 0, notApplied: 0, unknown: 0 }
 
-/** The error of a batch and of those that were sent before it in the same transaction. */
+/** The error of a batch and of those that were sent before it in the same transaction: none of them is applied. */
 export const withThose = (error: BatchError, held: ReadonlyArray<Entry>, outcome: "not-applied" | "unknown"): BatchError => {
-  if (held.length === 0) return error
   const items = held.map(itemOf)
   const notApplied = [...outcome === "unknown" ? [] : items, ...error.notApplied, ...error.applied].toSorted((a, b) => a.index - b.index)
   const unknown = [...outcome === "unknown" ? items : [], ...error.unknown]

@@ -62,20 +62,17 @@ export class Shipment {
 
   /** Sends everything. What it has done is known afterwards, however it ends. */
   get run(): Work {
-    switch (this.isAtomic ? this.way.transaction : "none") {
+    switch (this.way.transaction) {
       case "none":
-        return this.alone(this.units)
+        return this.alone(this.units, (units, index) => this.scattered(units, index))
       case "batch":
-        return this.together(this.units, (units, index) =>
-          this.way.db!.dialect.capabilities.savepoints && index >= 0 && index < units.length ? this.sifted(units, index) : this.apart(units, index))
+        // A statement by itself is a transaction by itself, unless it is to be undone with others.
+        return this.units.length > 1 || this.way.isInside
+          ? this.together(this.units, (units, index) => this.asunder(units, index))
+          : this.alone(this.units, (units, index) => this.asunder(units, index))
       case "all":
         return this.inOne
     }
-  }
-
-  // A statement by itself is a transaction by itself, unless it is to be undone with others.
-  private get isAtomic(): boolean {
-    return this.way.transaction === "all" || this.units.length > 1 || this.way.isInside
   }
 
   /** To be called when `run` was interrupted, before anything is asked. */
@@ -97,7 +94,7 @@ export class Shipment {
   // ---- outside of a transaction ----
 
   /** Each by itself: what was answered is applied, and is not sent again. */
-  private alone(units: Units): Work {
+  private alone(units: Units, again: (units: Units, index: number) => Work): Work {
     return Effect.suspend(() => {
       let from = 0
       this.recall = () => {
@@ -113,13 +110,22 @@ export class Shipment {
         this.settle(units.slice(0, from), "applied")
         const rest = units.slice(from)
         const outcome = knownOf(cause)?.outcome ?? (this.isSent ? "unknown" : "not-applied")
-        const again = (units: Units, index: number) => this.each(split(units, index), (part) => this.alone(part))
         return this.ended(cause, rest, outcome, this.isSent ? 0 : rest.length, again)
       })
     })
   }
 
+  /** Each part by itself. */
+  private scattered(units: Units, index: number): Work {
+    return this.applied(split(units, index), (part) => this.alone(part, (units, index) => this.scattered(units, index)))
+  }
+
   // ---- in a transaction ----
+
+  /** What was refused is looked for in the batch's one transaction, where it can be. */
+  private asunder(units: Units, index: number): Work {
+    return this.way.db!.dialect.capabilities.savepoints && index >= 0 && index < units.length ? this.sifted(units, index) : this.apart(units, index)
+  }
 
   private together(units: Units, again: (units: Units, index: number) => Work): Work {
     return Effect.suspend(() => {
@@ -133,8 +139,7 @@ export class Shipment {
 
   /** Each part in a transaction of its own. */
   private apart(units: Units, index: number): Work {
-    return this.each(split(units, index), (part) =>
-      Effect.flatMap(this.together(part, (units, index) => this.apart(units, index)), () => Effect.sync(() => this.settle(part, "applied"))))
+    return this.applied(split(units, index), (part) => this.together(part, (units, index) => this.apart(units, index)))
   }
 
   /** In one transaction, each part in a savepoint: what is refused is undone by itself. */
@@ -225,6 +230,11 @@ export class Shipment {
 
   private each(parts: ReadonlyArray<Units>, send: (part: Units) => Work): Work {
     return Effect.forEach(parts, send, { discard: true })
+  }
+
+  /** Each part is applied by itself, whatever becomes of the next one. */
+  private applied(parts: ReadonlyArray<Units>, send: (part: Units) => Work): Work {
+    return this.each(parts, (part) => Effect.flatMap(send(part), () => Effect.sync(() => this.settle(part, "applied"))))
   }
 
   private get atomic(): Atomic {

@@ -1,8 +1,8 @@
 /**
  * The whole: one transaction on a session of its own, for everything from the first batch to the next COMMIT.
  *
- * One batch or COMMIT at a time. What was sent in it is remembered by the buffer; here it is begun, committed and rolled
- * back. Used by `shipment` and the engine with `transaction: "all"`.
+ * One batch or COMMIT at a time, together with what is to be remembered of it: what was sent in it is known to the buffer;
+ * here it is begun, committed and rolled back. Used by `shipment` and the engine with `transaction: "all"`.
  *
  * @internal
  */
@@ -24,26 +24,30 @@ export class Whole {
 
   constructor(private readonly db: Database) {}
 
-  /** Runs work in the transaction, which is begun by the first. A failure is the end of the transaction. */
-  run<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError.SqlError> {
-    return this.gate.withPermits(1)(
-      Effect.onError(Effect.flatMap(this.begun, ({ session }) => session.provide(work)), () => this.dropped)
-    )
+  /** One at a time. Waiting for it cannot be interrupted, as whoever sends a batch must tell of its end. */
+  turn<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptibleMask((restore) => Effect.zipRight(this.gate.take(1), Effect.ensuring(restore(work), this.gate.release(1))))
   }
 
-  /** Commits; there may be nothing to commit. */
-  readonly commit: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
-    this.gate.withPermits(1)(Effect.uninterruptible(Effect.suspend(() => {
+  /** Runs work in the transaction, which is begun by the first; to be called in a turn. A failure is the end of the transaction. */
+  run<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError.SqlError> {
+    return Effect.onError(Effect.flatMap(this.begun, ({ session }) => session.provide(work)), () => this.dropped)
+  }
+
+  /** Commits, and tells how that ended before anybody else has a turn; there may be nothing to commit. */
+  commit(told: (failure: SqlError.SqlError | undefined) => void): Effect.Effect<void, SqlError.SqlError> {
+    return this.turn(Effect.uninterruptible(Effect.suspend(() => {
       const { open } = this
       this.open = undefined
-      return open === undefined ? Effect.void : Effect.onExit(open.session.commit, (exit) =>
+      const ended = open === undefined ? Effect.void : Effect.onExit(open.session.commit, (exit) =>
         // A COMMIT that is refused may leave the transaction open: SQLite's does for a deferred constraint.
         Effect.zipRight(Exit.isSuccess(exit) ? Effect.void : Effect.ignore(open.session.rollback), Scope.close(open.scope, exit)))
+      return Effect.tapBoth(ended, { onSuccess: () => Effect.sync(() => told(undefined)), onFailure: (error) => Effect.sync(() => told(error)) })
     })))
-  )
+  }
 
-  /** Rolls back what is open. */
-  readonly rollback: Effect.Effect<void> = Effect.suspend(() => this.gate.withPermits(1)(this.dropped))
+  /** Rolls back what is open, in a turn of its own. */
+  readonly rollback: Effect.Effect<void> = Effect.suspend(() => this.turn(this.dropped))
 
   private readonly begun: Effect.Effect<Open, SqlError.SqlError> = Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
@@ -56,8 +60,8 @@ export class Whole {
     })
   )
 
-  // The pool rolls back what a closed session leaves open.
-  private readonly dropped: Effect.Effect<void> = Effect.uninterruptible(Effect.suspend(() => {
+  /** Rolls back what is open; to be called in a turn. */
+  readonly dropped: Effect.Effect<void> = Effect.uninterruptible(Effect.suspend(() => {
     const { open } = this
     this.open = undefined
     return open === undefined ? Effect.void : Effect.zipRight(Effect.ignore(open.session.rollback), Scope.close(open.scope, Exit.void))

@@ -14,6 +14,7 @@ import { errors } from "./errors.js"
 import { interruption } from "./interruption.js"
 import { looking } from "./looking.js"
 import { merging } from "./merging.js"
+import { once } from "./once.js"
 import { pool } from "./pool.js"
 import { promises } from "./promised.js"
 import { replicas } from "./replicas.js"
@@ -30,5 +31,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...once, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
 ]
