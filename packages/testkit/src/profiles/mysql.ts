@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Profile from "../Profile.js"
+import { everywhere } from "./values.js"
 
 // MariaDB's sequence engine: rows without a table, made one by one as they are sent.
 const sequence = (n: number) => `seq_1_to_${n}`
@@ -56,33 +57,17 @@ const inMysql: Profile.Texts = {
 }
 
 const values: ReadonlyArray<Profile.RoundTrip> = [
-  { title: "zero", type: "INTEGER", value: 0 },
+  ...everywhere({ bigint: "BIGINT", double: "DOUBLE", text: "TEXT", short: "VARCHAR(20)", bytes: "VARBINARY(256)", blob: "LONGBLOB" }),
   { title: "the largest 32-bit integer", type: "INTEGER", value: 2_147_483_647 },
   { title: "the largest unsigned 32-bit integer", type: "INTEGER UNSIGNED", value: 4_294_967_295 },
-  { title: "the largest safe integer", type: "BIGINT", value: Number.MAX_SAFE_INTEGER },
-  { title: "the smallest safe integer", type: "BIGINT", value: Number.MIN_SAFE_INTEGER },
   { title: "a small BIGINT as bigint", type: "BIGINT", value: 1n, integers: "bigint" },
-  { title: "2^53 + 1 as bigint", type: "BIGINT", value: 9007199254740993n, integers: "bigint" },
-  { title: "the largest 64-bit integer", type: "BIGINT", value: 9223372036854775807n, integers: "bigint" },
-  { title: "the smallest 64-bit integer", type: "BIGINT", value: -9223372036854775808n, integers: "bigint" },
   { title: "the largest unsigned 64-bit integer", type: "BIGINT UNSIGNED", value: 18446744073709551615n, integers: "bigint" },
-  { title: "a fraction", type: "DOUBLE", value: 0.1 },
   { title: "the smallest float", type: "DOUBLE", value: 2.2250738585072014e-308 },
-  { title: "the largest float", type: "DOUBLE", value: Number.MAX_VALUE },
-  { title: "a float without a fraction", type: "DOUBLE", value: 1e300 },
   { title: "a single-precision fraction", type: "FLOAT", value: 0.1 },
   { title: "a decimal as text", type: "DECIMAL(38, 10)", value: "12345678901234567890.1234567890" },
-  { title: "an empty text", type: "TEXT", value: "" },
-  { title: "text of many scripts", type: "TEXT", value: "Grüße 日本語 עברית 😀 👩‍👩‍👧" },
-  { title: "quotes and backslashes", type: "TEXT", value: "it's \"a\" \\ `test`; -- %_" },
   { title: "a NUL inside a text", type: "TEXT", value: "a\0b" },
-  { title: "line ends", type: "TEXT", value: "a\r\nb\n\tc" },
-  { title: "a text like a number", type: "VARCHAR(20)", value: "007" },
   { title: "an ENUM", type: "ENUM ('small', 'large')", value: "large" },
   { title: "a SET", type: "SET ('a', 'b', 'c')", value: "a,c" },
-  { title: "no byte", type: "BLOB", value: new Uint8Array(0) },
-  { title: "every byte", type: "VARBINARY(256)", value: Uint8Array.from({ length: 256 }, (_, i) => i) },
-  { title: "a megabyte", type: "LONGBLOB", value: new Uint8Array(1_000_000).fill(7) },
   { title: "bits", type: "BIT(12)", value: new Uint8Array([0x0a, 0xbc]) },
   { title: "a boolean", type: "BOOLEAN", value: true, expected: 1 },
   { title: "a date", type: "DATE", value: "2024-02-29" },

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Profile from "../Profile.js"
+import { everywhere } from "./values.js"
 
 // In the list of a SELECT the rows are made one by one, in FROM all at once.
 const counting = (n: string) => `SELECT generate_series(1, ${n}) AS i`
@@ -40,20 +41,12 @@ INSERT INTO things (id, name) VALUES (2, 'c')`,
 }
 
 const values: ReadonlyArray<Profile.RoundTrip> = [
-  { title: "zero", type: "INTEGER", value: 0 },
+  ...everywhere({ bigint: "BIGINT", double: "DOUBLE PRECISION", text: "TEXT", short: "VARCHAR(20)", bytes: "BYTEA", blob: "BYTEA" }),
   { title: "a small integer", type: "SMALLINT", value: -32_768 },
   { title: "the largest 32-bit integer", type: "INTEGER", value: 2_147_483_647 },
   { title: "the smallest 32-bit integer", type: "INTEGER", value: -2_147_483_648 },
-  { title: "the largest safe integer", type: "BIGINT", value: Number.MAX_SAFE_INTEGER },
-  { title: "the smallest safe integer", type: "BIGINT", value: Number.MIN_SAFE_INTEGER },
   { title: "a small BIGINT as bigint", type: "BIGINT", value: 1n, integers: "bigint" },
-  { title: "2^53 + 1 as bigint", type: "BIGINT", value: 9007199254740993n, integers: "bigint" },
-  { title: "the largest 64-bit integer", type: "BIGINT", value: 9223372036854775807n, integers: "bigint" },
-  { title: "the smallest 64-bit integer", type: "BIGINT", value: -9223372036854775808n, integers: "bigint" },
-  { title: "a fraction", type: "DOUBLE PRECISION", value: 0.1 },
   { title: "the smallest float", type: "DOUBLE PRECISION", value: Number.MIN_VALUE },
-  { title: "the largest float", type: "DOUBLE PRECISION", value: Number.MAX_VALUE },
-  { title: "a float without a fraction", type: "DOUBLE PRECISION", value: 1e300 },
   { title: "infinity", type: "DOUBLE PRECISION", value: Number.NEGATIVE_INFINITY },
   { title: "NaN", type: "DOUBLE PRECISION", value: Number.NaN },
   { title: "a negative zero", type: "DOUBLE PRECISION", value: -0 },
@@ -62,18 +55,10 @@ const values: ReadonlyArray<Profile.RoundTrip> = [
   { title: "a number in a decimal, digit for digit", type: "NUMERIC", value: 0.1 + 0.2, expected: "0.30000000000000004" },
   { title: "an integer beyond 64 bits", type: "NUMERIC", value: 2n ** 70n, expected: "1180591620717411303424" },
   { title: "a decimal that is not a number", type: "NUMERIC", value: "NaN" },
-  { title: "an empty text", type: "TEXT", value: "" },
-  { title: "text of many scripts", type: "TEXT", value: "Grüße 日本語 עברית 😀 👩‍👩‍👧" },
-  { title: "quotes and backslashes", type: "TEXT", value: "it's \"a\" \\ `test`; -- %_ {,} $1" },
-  { title: "line ends", type: "TEXT", value: "a\r\nb\n\tc" },
-  { title: "a text like a number", type: "VARCHAR(20)", value: "007" },
   { title: "a padded text", type: "CHAR(4)", value: "ab", expected: "ab  " },
   { title: "JSON, word for word", type: "JSON", value: "{\"b\": 1, \"a\": 9007199254740993}" },
   { title: "JSONB, as the server writes it", type: "JSONB", value: "{\"b\": 1, \"a\": 9007199254740993}", expected: "{\"a\": 9007199254740993, \"b\": 1}" },
   { title: "an object in JSON", type: "JSON", value: { a: [1, null] }, expected: "{\"a\":[1,null]}" },
-  { title: "no byte", type: "BYTEA", value: new Uint8Array(0) },
-  { title: "every byte", type: "BYTEA", value: Uint8Array.from({ length: 256 }, (_, i) => i) },
-  { title: "a megabyte", type: "BYTEA", value: new Uint8Array(1_000_000).fill(7) },
   { title: "a boolean", type: "BOOLEAN", value: true },
   { title: "a uuid", type: "UUID", value: "0188d8e8-7b6e-7000-8000-00805f9b34fb" },
   { title: "a date", type: "DATE", value: "2024-02-29" },
