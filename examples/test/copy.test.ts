@@ -1,15 +1,12 @@
 /**
- * The example runs on real servers, and says what it promises. It is compiled before, as `npm test` does.
+ * The example runs on real servers, and says what it promises.
  */
 import { Sluice } from "@sluice/core"
 import { Mysql } from "@sluice/mysql"
 import { Postgres } from "@sluice/postgres"
 import { Redacted } from "effect"
-import { spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { expect, it } from "vitest"
-
-const file = fileURLToPath(new URL("../dist/copy.js", import.meta.url))
+import { run, said } from "./run.js"
 
 const [mysql, postgres] = [process.env["SLUICE_MYSQL_URL"], process.env["SLUICE_POSTGRES_URL"]]
 
@@ -21,16 +18,14 @@ it.runIf(mysql !== undefined && postgres !== undefined)("copy: from MariaDB to P
   await second.query`CREATE DATABASE sluice_copy`.run()
   try {
     const urls = [mysql, postgres].map((url) => new URL("/sluice_copy", url).href)
-    const { status, stderr, stdout } = spawnSync(process.execPath, [file, ...urls], { encoding: "utf8", timeout: 60_000 })
-    expect([status, stderr]).toEqual([0, ""])
-    expect(stdout.trimEnd().split("\n")).toEqual([
+    expect(run("copy", urls)).toEqual(said(
       "mysql to postgres: 5000 rows",
       "postgres to sqlite: 5000 rows",
       "sqlite to mysql: 5000 rows",
       "mysql: every row is what it was",
       "postgres: every row is what it was",
       "sqlite: every row is what it was"
-    ])
+    ))
   } finally {
     for (const server of [first, second]) await server.query`DROP DATABASE sluice_copy`.run()
   }

@@ -5,11 +5,8 @@ import { Sluice } from "@sluice/core"
 import { Mysql } from "@sluice/mysql"
 import { Postgres } from "@sluice/postgres"
 import { Redacted } from "effect"
-import { spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { expect, it } from "vitest"
-
-const file = fileURLToPath(new URL("../dist/http-api.js", import.meta.url))
+import { run, said } from "./run.js"
 
 const visited = [
   `  users: 200 [{"id":1,"name":"Ada"},{"id":2,"name":"Grace"}]`,
@@ -19,15 +16,10 @@ const visited = [
   "  left in the middle of a report: the database works on nothing",
   "  left in the middle of the visits: the database works on nothing"
 ]
-const expected = { status: 0, stderr: "", lines: ["by HttpApi", ...visited, "by Hono", ...visited] }
-
-const run = (...url: ReadonlyArray<string>) => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [file, ...url], { encoding: "utf8", timeout: 30_000 })
-  return { status, stderr, lines: stdout.trimEnd().split("\n") }
-}
+const expected = said("by HttpApi", ...visited, "by Hono", ...visited)
 
 it("http-api on SQLite: a client that goes away cancels its query, by HttpApi and by Hono", { timeout: 40_000 }, () => {
-  expect(run()).toEqual(expected)
+  expect(run("http-api", [])).toEqual(expected)
 })
 
 const layers = { SLUICE_POSTGRES_URL: Postgres.layer, SLUICE_MYSQL_URL: Mysql.layer }
@@ -39,7 +31,7 @@ for (const [variable, layer] of Object.entries(layers)) {
     await using server = await Sluice.open(layer({ url: Redacted.make(String(url)) }))
     await server.query`CREATE DATABASE sluice_http_api`.run()
     try {
-      expect(run(new URL("/sluice_http_api", url).href)).toEqual(expected)
+      expect(run("http-api", [new URL("/sluice_http_api", url).href])).toEqual(expected)
     } finally {
       await server.query`DROP DATABASE sluice_http_api`.run()
     }
