@@ -93,75 +93,62 @@ export const start = async (entries, print = say) => {
   return { env, missing, stop }
 }
 
-/** MariaDB: an instance of its own in a temporary folder. SLUICE_MYSQL_URL names another server, and none is started. */
-const mariadb = () => {
+/** An entry whose server is an instance of our own in a temporary folder; none is started where the variable `url` names another one. */
+const instance = ({ find, launch, url, ...entry }) => {
   let server
   return {
-    name: "mariadb",
-    find: () => process.env.SLUICE_MYSQL_URL ?? Mariadb.find(),
-    install: [aptGet("mariadb-server")],
-    start: async (found) => {
-      if (process.env.SLUICE_MYSQL_URL !== undefined) return {}
-      server = await Mariadb.launch(found)
-      return { SLUICE_MYSQL_URL: server.url }
+    ...entry,
+    find: () => process.env[url] ?? find(),
+    start: async (found, env) => {
+      if (process.env[url] !== undefined) return {}
+      server = await launch(found, env)
+      return { [url]: server.url }
     },
-    stop: () => server?.stop(),
-    hint: "Install mariadb-server (Debian), or set SLUICE_MYSQL_URL=mysql://user:password@host:port."
+    stop: () => server?.stop()
   }
 }
 
-/** MySQL itself, likewise. SLUICE_REAL_MYSQL_URL names another server, SLUICE_MYSQLD the binary of this one. */
-const mysql = () => {
-  let server
-  return {
-    name: "mysql",
-    isOptional: true,
-    find: () => process.env.SLUICE_REAL_MYSQL_URL ?? Mysql.find(),
-    install: [Mysql.fromSid],
-    start: async (found) => {
-      if (process.env.SLUICE_REAL_MYSQL_URL !== undefined) return {}
-      server = await Mysql.launch(found)
-      return { SLUICE_REAL_MYSQL_URL: server.url }
-    },
-    stop: () => server?.stop(),
-    hint: "Set SLUICE_MYSQLD to the path of a mysqld 8 or 9, or SLUICE_REAL_MYSQL_URL=mysql://user:password@host:port."
-  }
-}
+const mariadb = instance({
+  name: "mariadb",
+  url: "SLUICE_MYSQL_URL",
+  find: Mariadb.find,
+  install: [aptGet("mariadb-server")],
+  launch: (path) => Mariadb.launch(path),
+  hint: "Install mariadb-server (Debian), or set SLUICE_MYSQL_URL=mysql://user:password@host:port."
+})
 
-/** PostgreSQL: an instance of its own in a temporary folder. SLUICE_POSTGRES_URL names another server, and none is started. */
-const postgres = () => {
-  let server
-  return {
-    name: "postgres",
-    find: () => process.env.SLUICE_POSTGRES_URL ?? Postgres.find(),
-    install: [aptGet("postgresql")],
-    start: async (found) => {
-      if (process.env.SLUICE_POSTGRES_URL !== undefined) return {}
-      server = await Postgres.launch(found)
-      return { SLUICE_POSTGRES_URL: server.url }
-    },
-    stop: () => server?.stop(),
-    hint: "Install postgresql (Debian), or set SLUICE_POSTGRES_URL=postgres://user:password@host:port/database."
-  }
-}
+/** MySQL itself; SLUICE_MYSQLD names its binary. */
+const mysql = instance({
+  name: "mysql",
+  url: "SLUICE_REAL_MYSQL_URL",
+  isOptional: true,
+  find: Mysql.find,
+  install: [Mysql.fromSid],
+  launch: (found) => Mysql.launch(found),
+  hint: "Set SLUICE_MYSQLD to the path of a mysqld 8 or 9, or SLUICE_REAL_MYSQL_URL=mysql://user:password@host:port."
+})
 
-/** PgBouncer before that PostgreSQL. SLUICE_PGBOUNCER_URL names another one, which must be before the same server. */
-const pgbouncer = () => {
-  let server
-  return {
-    name: "pgbouncer",
-    find: () => process.env.SLUICE_PGBOUNCER_URL ?? Pgbouncer.find(),
-    install: [aptGet("pgbouncer")],
-    start: async (found, { SLUICE_POSTGRES_URL = process.env.SLUICE_POSTGRES_URL }) => {
-      if (process.env.SLUICE_PGBOUNCER_URL !== undefined) return {}
-      if (SLUICE_POSTGRES_URL === undefined) throw new Error("there is no PostgreSQL behind it")
-      server = await Pgbouncer.launch(found, SLUICE_POSTGRES_URL)
-      return { SLUICE_PGBOUNCER_URL: server.url }
-    },
-    stop: () => server?.stop(),
-    hint: "Install pgbouncer (Debian), or set SLUICE_PGBOUNCER_URL=postgres://user:password@host:port/database."
-  }
-}
+const postgres = instance({
+  name: "postgres",
+  url: "SLUICE_POSTGRES_URL",
+  find: Postgres.find,
+  install: [aptGet("postgresql")],
+  launch: (bin) => Postgres.launch(bin),
+  hint: "Install postgresql (Debian), or set SLUICE_POSTGRES_URL=postgres://user:password@host:port/database."
+})
+
+/** PgBouncer before that PostgreSQL; another one must be before the same server. */
+const pgbouncer = instance({
+  name: "pgbouncer",
+  url: "SLUICE_PGBOUNCER_URL",
+  find: Pgbouncer.find,
+  install: [aptGet("pgbouncer")],
+  launch: (program, { SLUICE_POSTGRES_URL = process.env.SLUICE_POSTGRES_URL }) => {
+    if (SLUICE_POSTGRES_URL === undefined) throw new Error("there is no PostgreSQL behind it")
+    return Pgbouncer.launch(program, SLUICE_POSTGRES_URL)
+  },
+  hint: "Install pgbouncer (Debian), or set SLUICE_PGBOUNCER_URL=postgres://user:password@host:port/database."
+})
 
 /** Every server, in the order in which they are started: PgBouncer needs the PostgreSQL before it. */
-export const servers = [mariadb(), mysql(), postgres(), pgbouncer()]
+export const servers = [mariadb, mysql, postgres, pgbouncer]
