@@ -67,6 +67,17 @@ abstract class Copy extends Task {
 
   protected abstract readonly isHarmless: boolean
 
+  /** Sends the command; ends when the server waits for data, or is about to send them. */
+  get open(): Effect.Effect<this, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      messages.query(this.sql)
+      this.connection.wire.send(this)
+      return this.begun()
+    })
+  }
+
+  protected abstract begun(): Effect.Effect<this, SqlError.SqlError>
+
   /** It has come to its end in good order. */
   get isDone(): boolean {
     return this.isOver && this.failed === undefined
@@ -122,16 +133,7 @@ export class CopyIn extends Copy {
     return !this.isEnded
   }
 
-  /** Sends the command; ends when the server waits for data. */
-  get open(): Effect.Effect<this, SqlError.SqlError> {
-    return Effect.suspend(() => {
-      messages.query(this.sql)
-      this.connection.wire.send(this)
-      return this.begun()
-    })
-  }
-
-  private begun(): Effect.Effect<this, SqlError.SqlError> {
+  protected override begun(): Effect.Effect<this, SqlError.SqlError> {
     if (this.failed !== undefined) return Exit.fail(this.failed)
     if (this.isBegun) return Exit.succeed(this)
     return this.isOver ? Exit.fail(wrong(this.sql, "is no COPY FROM STDIN")) : this.wait(() => this.begun())
@@ -248,16 +250,7 @@ export class CopyOut extends Copy {
 
   protected readonly isHarmless = true
 
-  /** Sends the command; ends when the server is about to send data. */
-  get open(): Effect.Effect<this, SqlError.SqlError> {
-    return Effect.suspend(() => {
-      messages.query(this.sql)
-      this.connection.wire.send(this)
-      return this.begun()
-    })
-  }
-
-  private begun(): Effect.Effect<this, SqlError.SqlError> {
+  protected override begun(): Effect.Effect<this, SqlError.SqlError> {
     if (this.isBegun) return Exit.succeed(this)
     if (this.failed !== undefined) return Exit.fail(this.failed)
     return this.isOver ? Exit.fail(wrong(this.sql, "is no COPY TO STDOUT")) : this.wait(() => this.begun())
