@@ -12,32 +12,17 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { on, quiet, reasonOf, running } from "./asking.js"
+import { interrupts, on, quiet, reasonOf, running, seeded } from "./asking.js"
 import { isMissing, url } from "./server.js"
-
-/** A generator with a seed, so that a failure can be seen again. */
-const seeded = (seed: number) => () => {
-  seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
-  return seed / 2_147_483_648
-}
 
 describe.skipIf(isMissing)("Postgres, interrupted", () => {
   it.live("S5 a thousand interrupts at random moments hit none of a thousand innocent statements", () =>
     on({ pool: { max: 6 } }, (db) => Effect.gen(function*() {
-      const random = seeded(3)
-      let cancelled = 0
       const innocent = Effect.forEach(Array.from({ length: 1_000 }, (_, n) => n), (n) =>
         Effect.map(db<number>`SELECT ${n} + (SELECT COUNT(*) FROM generate_series(1, 2000) AS s (i) WHERE i < 0)`.scalar, (value) => {
           assert.strictEqual(value, n)
         }), { concurrency: 3, discard: true })
-      const victims = Effect.forEach(Array.from({ length: 1_000 }, (_, n) => n), () => Effect.gen(function*() {
-        const victim = yield* Effect.fork(db`SELECT pg_sleep(0.004)`)
-        yield* Effect.sleep(random() * 8)
-        const exit = yield* Fiber.interrupt(victim)
-        if (Exit.isInterrupted(exit)) cancelled++
-        else assert.isTrue(Exit.isSuccess(exit), "a victim ends by itself or is interrupted, and fails with nothing else")
-      }), { concurrency: 3, discard: true })
-      yield* Effect.all([innocent, victims], { concurrency: 2 })
+      const [, cancelled] = yield* Effect.all([innocent, interrupts(db)], { concurrency: 2 })
       assert.isAbove(cancelled, 200)
       yield* quiet(db)
       assert.strictEqual(yield* running(db), 0)

@@ -13,14 +13,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { on, quiet, reasonOf, running } from "./asking.js"
+import { interrupts, on, quiet, reasonOf, running, seeded } from "./asking.js"
 import { asRoot, fresh, isMissing, url } from "./server.js"
 
 const lanes = (count: number, config: Postgres.Config = {}): Postgres.Config => ({ ...config, pipeline: { lanes: count } })
 
 const numbers = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, n) => n)
-
-const seeded = (seed: number) => () => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648
 
 /** Ends when the fibers that were begun before have sent what they send. */
 const sent = Effect.sleep(15)
@@ -159,21 +157,12 @@ describe.skipIf(isMissing)("lanes", () => {
   it.live("S5 a thousand interrupts at random moments, beside a thousand innocent statements on the same lanes: none of those is hit", () =>
     on(lanes(2, { pool: { max: 4 } }), (db) => Effect.gen(function*() {
       yield* table(db)
-      const random = seeded(3)
-      let cancelled = 0
       const innocent = Effect.forEach(numbers(1_000), (n) =>
         Effect.gen(function*() {
           if (n % 4 === 0) yield* insert(db, n)
           assert.strictEqual(yield* db<number>`SELECT ${n} FROM pg_sleep(${n % 7 === 0 ? 0.003 : 0})`.scalar, n)
         }), { concurrency: 6, discard: true })
-      const victims = Effect.forEach(numbers(1_000), () => Effect.gen(function*() {
-        const victim = yield* Effect.fork(db`SELECT pg_sleep(0.004)`)
-        yield* Effect.sleep(random() * 8)
-        const exit = yield* Fiber.interrupt(victim)
-        if (Exit.isInterrupted(exit)) cancelled++
-        else assert.isTrue(Exit.isSuccess(exit), "a victim ends by itself or is interrupted, and fails with nothing else")
-      }), { concurrency: 3, discard: true })
-      yield* Effect.all([innocent, victims], { concurrency: 2 })
+      const [, cancelled] = yield* Effect.all([innocent, interrupts(db)], { concurrency: 2 })
       assert.isAbove(cancelled, 200)
       yield* quiet(db)
       assert.strictEqual(yield* running(db), 0)

@@ -11,12 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Bench, Case } from "../Case.js"
 import { accounted, add, eventually, fails, ids, interrupted, within } from "../internal/asking.js"
-
-/** A generator with a seed, so that a failure can be seen again. */
-const seeded = (seed: number) => () => {
-  seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
-  return seed / 2_147_483_648
-}
+import { seeded } from "../internal/load.js"
 
 const lent = (db: Database.Database, n: number) => eventually(Effect.map(db.pool.stats, (stats) => stats.lent >= n), `${n} lent`)
 
