@@ -26,7 +26,8 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 export type ConnectionFate = "usable" | "broken" | "unknown"
 
 /**
- * Whether the statement took effect. `unknown` means that its bytes were sent and its answer never came.
+ * Whether the statement took effect. `unknown` means that its bytes were sent and its answer never came, or that a part of it may
+ * have been done for good: of a procedure that failed outside of a transaction.
  *
  * @example
  * ```ts

@@ -3,9 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
-import type * as Mysql from "@sluice/mysql/Mysql"
+import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Own from "./own.js"
 import { fresh, isMissing } from "./server.js"
 
 const on = <A, E>(config: Mysql.Config, body: (db: Database.Database) => Effect.Effect<A, E>) =>
@@ -170,4 +171,19 @@ describe.skipIf(isMissing)("prepared statements", () => {
       assert.strictEqual(yield* db<string | null>`SELECT @mark`.scalar, null)
       assert.isAbove((yield* db.pool.stats).resets, 0)
     })))
+})
+
+describe.skipIf(Own.kinds.length === 0).each(Own.kinds.map((kind) => [kind.name, kind] as const))("a server that has prepared all that it may, on %s", (_, { launch }) => {
+  it.scopedLive("says so, by its limit's name; what is not prepared goes on", () =>
+    Effect.flatMap(launch(["--max-prepared-stmt-count=3"]), ({ url }) =>
+      Effect.flatMap(Database.Database, (db) => Effect.gen(function*() {
+        for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* db.unsafe(`SELECT ${i}`).values, [[i]])
+        for (const failing of [db`SELECT 4`, Stream.runDrain(db`SELECT 4`.stream), db.describe(db`SELECT 4`)]) {
+          const { reason } = yield* Effect.flip(failing)
+          assert.deepInclude(reason, { _tag: "LimitError", limit: "max_prepared_stmt_count", maximum: 3, connection: "usable", outcome: "not-applied" })
+        }
+        assert.deepStrictEqual(yield* db`SELECT 0`.values, [[0]])
+        assert.deepStrictEqual(yield* db`SELECT 4 AS n`.unprepared, [{ n: 4 }])
+        assert.strictEqual((yield* db.pool.stats).closed, 0)
+      })).pipe(Effect.provide(Mysql.layer({ url, pool: { max: 1 } })))), 60_000)
 })

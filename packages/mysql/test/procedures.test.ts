@@ -3,6 +3,7 @@
  */
 import { assert, it } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
+import * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -103,6 +104,25 @@ onServers("callProcedure (CY-13)", (on) => {
       yield* Effect.ignore(Effect.timeout(Mysql.callProcedure(db, "slow", [null]), 100))
       assert.strictEqual(yield* db<number>`SELECT 1`.scalar, 1)
       assert.isBelow(Date.now() - start, 5_000)
+    })))
+
+  it.live("E2 one that fails may have done a part for good, and says so; in a transaction it has not", () =>
+    on({ multipleStatements: true }, (db) => Effect.gen(function*() {
+      yield* create(db)
+      yield* db.unsafe("CREATE PROCEDURE half() BEGIN INSERT INTO log (what) VALUES ('half'); SIGNAL SQLSTATE '45000'; END")
+      const several = db.unsafe("INSERT INTO log (what) VALUES ('one'); INSERT INTO log (what) VALUES ('one')")
+      const outcomes = [reasonOf(db`CALL half()`), reasonOf(Mysql.callProcedure(db, "half")), reasonOf(Stream.runDrain(db`CALL half()`.stream)), reasonOf(several)]
+      for (const failing of outcomes) {
+        const before = yield* db<number>`SELECT COUNT(*) FROM log`.scalar
+        const inside = yield* reasonOf(db.transaction(failing.pipe(Effect.flatMap((reason) => Effect.fail(SqlError.make(reason))))))
+        assert.deepStrictEqual([inside.outcome, inside.connection], ["not-applied", "usable"])
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM log`.scalar, before)
+        const alone = yield* failing
+        assert.deepStrictEqual([alone.outcome, alone.connection, alone.isRetryable], ["unknown", "usable", false])
+        assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM log`.scalar, before + 1)
+        yield* db`DELETE FROM log`
+      }
+      assert.strictEqual((yield* reasonOf(db.unsafe("INSERT INTO nowhere VALUES (1); SELECT 1"))).outcome, "not-applied")
     })))
 
   it.live("a database of another dialect is refused before anything is sent", () =>

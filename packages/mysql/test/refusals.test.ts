@@ -4,12 +4,16 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Database from "@sluice/core/Database"
+import * as Retry from "@sluice/core/Retry"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { createServer } from "node:net"
 import { onServers, reasonOf } from "./each.js"
+
+const using = <A>(config: Mysql.Config, body: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>) =>
+  Effect.provide(Effect.flatMap(Database.Database, body), Mysql.layer({ pool: { max: 1 }, ...config }))
 
 onServers("refusals", (on, { name, url }) => {
   const place = new URL(url)
@@ -108,6 +112,28 @@ onServers("refusals", (on, { name, url }) => {
       assert.strictEqual(tag, name === "mysql" ? "DataError" : "ConstraintError")
       assert.strictEqual((yield* reasonOf(db`SELECT 9223372036854775807 + ${1}`))._tag, "DataError")
       assert.deepStrictEqual([yield* kept(db), yield* db<number>`SELECT COUNT(*) FROM t`.scalar], [id, 0])
+    })))
+
+  it.live("T4 a table that was altered since the transaction's snapshot: the whole transaction is run again", () =>
+    on({}, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE seen (id INTEGER)`
+      yield* db`CREATE TABLE altered (id INTEGER)`
+      yield* db`INSERT INTO altered VALUES (1)`
+      const database = yield* db<string>`SELECT DATABASE()`.scalar
+      // By another database, since a statement of this one would be of the transaction.
+      const alter = (column: string) =>
+        using({ url, database }, (other) => other.unsafe(`ALTER TABLE altered ADD COLUMN ${column} INTEGER DEFAULT 7, FORCE`))
+      let runs = 0
+      const body = (column: string) => Effect.gen(function*() {
+        yield* db`SELECT * FROM seen`
+        if (++runs === 1) yield* alter(column)
+        return yield* db`SELECT * FROM altered`
+      })
+      const reason = yield* reasonOf(body("n").pipe(db.transaction({ isolation: "repeatable-read" })))
+      assert.deepStrictEqual([reason._tag, reason.isRetryable, reason.connection, reason.outcome], ["SerializationError", true, "usable", "not-applied"])
+      runs = 0
+      assert.deepStrictEqual(yield* body("m").pipe(db.transaction({ isolation: "repeatable-read", retry: Retry.transient })), [{ id: 1, n: 7, m: 7 }])
+      assert.strictEqual(runs, 2)
     })))
 
   it.live("invalid UTF-8 is refused, in either direction, and bytes stay bytes", () =>

@@ -44,6 +44,10 @@ export abstract class Answer extends Task {
   private left = 0
   private definitions: Array<Buffer> = []
   private fields: Fields | undefined = undefined
+  /** Each part of it is a transaction of its own. */
+  private isAlone = false
+  /** One of several statements was answered. */
+  private hasAnswered = false
   /** Why the server is not trusted any further. */
   private breach: Driver.DriverError | undefined = undefined
   private read: RowReader | undefined = undefined
@@ -66,6 +70,7 @@ export abstract class Answer extends Task {
 
   begin(): void {
     const { text, wire } = this
+    this.isAlone = (wire.status & (Status.inTransaction | Status.autocommit)) === Status.autocommit
     if (wire.encoding?.holds(text.sql) === false) return this.lost(foreign(wire.encoding.name))
     if (!this.isPrepared) {
       this.isSent = true
@@ -132,6 +137,7 @@ export abstract class Answer extends Task {
         this.set++
         this.header(header)
         if ((header.status & Status.moreResults) === 0) this.over()
+        else this.hasAnswered = true
         return to
       }
       case Code.error:
@@ -204,8 +210,10 @@ export abstract class Answer extends Task {
     const { wire } = this
     wire.eof(bytes, from)
     // After out parameters the answer goes on; MariaDB says so in their EOF, MySQL does not.
-    if ((wire.status & Status.moreResults) !== 0 || wire.hasOuts) this.expected = Next.head
-    else this.over()
+    if ((wire.status & Status.moreResults) !== 0 || wire.hasOuts) {
+      this.hasAnswered = true
+      this.expected = Next.head
+    } else this.over()
   }
 
   // A server that asks unasked, or for something else, gets nothing, and is not trusted any further.
@@ -231,10 +239,19 @@ export abstract class Answer extends Task {
     this.ended(this.isSent ? error : unsentOf(error))
   }
 
+  /** The failure of a text that a user wrote: of several statements, and of a procedure, some may have been done for good. */
+  protected parted(error: Driver.DriverError): Driver.DriverError {
+    const mayBe = this.isSent && this.isAlone && !isFatal(error) && (this.hasAnswered || ofSeveral.test(this.text.sql))
+    return mayBe ? Object.assign(error, { partly: true }) : error
+  }
+
   override drop(): void {
     this.isDropped = this.isSkipped = true
   }
 }
+
+// Texts that run statements of their own.
+const ofSeveral = /^(?:\s|\/\*[^]*?\*\/|(?:--\s|#)[^\n]*\n)*(?:CALL|EXECUTE|BEGIN\s+NOT\s+ATOMIC|IF|CASE|LOOP|REPEAT|WHILE|FOR)\b/i
 
 const notPreparable = 1295
 

@@ -147,7 +147,7 @@ export class Cursor extends Answer {
   protected ended(error: Driver.DriverError | undefined): void {
     if (error !== undefined) {
       this.wasUnpreparable = isUnpreparable(error) && !this.isDropped
-      this.error ??= this.options.failure(error)
+      this.error ??= this.options.failure(this.parted(error))
     }
     this.isOver = true
     // The last packets may have been read already when the socket was paused.

@@ -26,6 +26,8 @@ export interface DriverError extends Error {
   readonly tls?: string | undefined
   /** Ours: no byte of the statement had left. */
   readonly unsent?: boolean
+  /** Ours: what was sent is several statements, or a procedure, and outside of a transaction a part of it may have been done. */
+  readonly partly?: boolean
 }
 
 /** Cuts the bytes that it gets into packets, and has the driver's commands read them. */

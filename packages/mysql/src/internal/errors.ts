@@ -26,8 +26,10 @@ const field = (name: string): Make => (o) => new Reason.ConfigError({ ...o, fiel
 const refused: Make = (o) => new Reason.ConnectionError({ ...o, outcome: "not-applied" })
 const lost: Make = (o) => new Reason.ConnectionError(o)
 const unsupported = (capability: string): Make => (o) => new Reason.UnsupportedError({ ...o, capability })
-const timeout: Make = (o) => new Reason.StatementTimeoutError({ ...o, timeout: "server", outcome: "not-applied" })
-const undone: Make = (o) => new Reason.UnknownError({ ...o, connection: "usable", outcome: "not-applied" })
+const timeout: Make = (o) => new Reason.StatementTimeoutError({ outcome: "not-applied", ...o, timeout: "server" })
+const undone: Make = (o) => new Reason.UnknownError({ outcome: "not-applied", ...o, connection: "usable" })
+const limit = (name: string, maximum: (message: string) => number = () => Number.NaN): Make => (o) =>
+  new Reason.LimitError({ ...o, limit: name, maximum: maximum(o.message), actual: Number.NaN })
 
 const groups: ReadonlyArray<readonly [Make, ReadonlyArray<number>]> = [
   [unique, [1022, 1062, 1169, 1557, 1586, 1859]],
@@ -39,8 +41,8 @@ const groups: ReadonlyArray<readonly [Make, ReadonlyArray<number>]> = [
   ]],
   [syntax, [
     1051, 1052, 1054, 1055, 1056, 1060, 1061, 1063, 1064, 1065, 1066, 1067, 1068, 1071, 1072, 1074, 1075, 1091, 1093, 1101, 1103, 1109,
-    1110, 1111, 1113, 1115, 1120, 1128, 1136, 1140, 1146, 1149, 1166, 1176, 1191, 1193, 1221, 1222, 1231, 1232, 1239, 1241, 1247,
-    1248, 1267, 1271, 1273, 1305, 1318, 1327, 1347, 1356, 1360, 1442, 1459, 1463, 1582, 1583, 1584, 1630, 4161
+    1110, 1111, 1113, 1115, 1120, 1128, 1136, 1140, 1146, 1149, 1166, 1176, 1191, 1193, 1221, 1222, 1231, 1232, 1239, 1241, 1243,
+    1247, 1248, 1267, 1271, 1273, 1305, 1318, 1327, 1347, 1356, 1360, 1442, 1459, 1463, 1582, 1583, 1584, 1630, 4161
   ]],
   [syntax, [1007, 1008, 1050, 1304, 1359]],
   // The server's words for "this statement is refused in this state".
@@ -51,19 +53,22 @@ const groups: ReadonlyArray<readonly [Make, ReadonlyArray<number>]> = [
   [refused, [1040, 1041, 1042, 1043, 1129, 1130, 1203, 1226, 1053, 1077, 3168]],
   [lost, [1080, 1152, 1154, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031]],
   [(o) => new Reason.DeadlockError(o), [1213, 1614]],
-  // MariaDB's snapshot isolation: the row was changed since this transaction's snapshot.
-  [(o) => new Reason.SerializationError(o), [1020, 3101]],
+  // Since this transaction's snapshot the row was changed (MariaDB's snapshot isolation), or the table; 1615: between preparing and
+  // executing, and again in each of the server's own attempts.
+  [(o) => new Reason.SerializationError(o), [1020, 3101, 1412, 1615]],
   [lock, [1205, 3572, 1015]],
   [timeout, [1969, 3024]],
   [(o) => new Reason.CancelledError(o), [1317]],
   [unsupported("preparing"), [1295]],
   [unsupported("statement"), [1235, 1289]],
   [unsupported("localInfile"), [1148, 3948, 4166]],
-  [(o) => new Reason.LimitError({ ...o, limit: "max_allowed_packet", maximum: Number.NaN, actual: Number.NaN, connection: "broken" }), [1153]],
-  [(o) => new Reason.LimitError({ ...o, limit: "max_allowed_packet", maximum: Number.NaN, actual: Number.NaN }), [1105, 1301, 1162]],
-  [(o) => new Reason.LimitError({ ...o, limit: "parameters", maximum: 65_535, actual: Number.NaN }), [1390, 1461]],
+  [(o) => limit("max_allowed_packet")({ ...o, connection: "broken" }), [1153]],
+  [limit("max_allowed_packet"), [1105, 1301, 1162]],
+  [limit("parameters", () => 65_535), [1390]],
+  // The server's, for all of its sessions together.
+  [limit("max_prepared_stmt_count", (message) => Number(/current value: (\d+)/.exec(message)?.[1])), [1461]],
   // Parameters that do not fit their statement.
-  [data, [1210, 1243, 1835]],
+  [data, [1210, 1835]],
   [undone, [1021, 1030, 1037, 1038, 1114, 1206, 1180]]
 ]
 
@@ -92,6 +97,7 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     sqlState: error.sqlState,
     statement: about.statement,
     // Whatever it was, the connection is not kept, and nothing but its settings was sent.
+    ...(error.partly === true ? { outcome: "unknown" as const } : {}),
     ...(about.operation === "connect" ? { connection: "broken" as const, outcome: "not-applied" as const } : {}),
     ...(code === undefined ? {} : namesOf(code, error.sqlMessage ?? error.message, about.statement ?? "")),
     cause: error

@@ -54,6 +54,8 @@ export class Run extends Answer {
   }
 
   protected ended(error: DriverError | undefined): void {
-    this.done(error, error === undefined ? this.parts : none)
+    // Who is told of each header knows what was done.
+    if (error === undefined) this.done(undefined, this.parts)
+    else this.done(this.onHeader === undefined ? this.parted(error) : error, none)
   }
 }
