@@ -10,9 +10,11 @@
 import type * as Bulk from "@sluice/core/Bulk"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import type { Mysql } from "./connection.js"
 import { dialect } from "./dialect.js"
@@ -66,11 +68,21 @@ class Writer implements Bulk.Writer {
       const isLoad = encoder !== undefined && !encoder.isUnfit
       const inserts = isLoad ? undefined : this.inserts(rows)
       if (inserts instanceof SqlError.SqlError) return Effect.zipRight(this.drained, Exit.fail(inserts))
-      const work = Effect.suspend(() => this.work(rows, isLoad && this.plan !== undefined ? encoder : undefined, inserts))
+      const taken = Deferred.unsafeMake<void>(FiberId.none)
+      const work = Effect.suspend(() => {
+        const source = isLoad && this.plan !== undefined ? encoder : undefined
+        source?.whenTaken(() => Deferred.unsafeDone(taken, Exit.void))
+        return this.work(rows, source, inserts)
+      })
+      // What comes next is encoded when the server has enough to do: sooner, it would wait for that and not for us.
       return Effect.uninterruptibleMask((restore) =>
-        Effect.zipRight(restore(this.drained), Effect.map(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
-          this.ahead = fiber
-        })))
+        restore(this.drained).pipe(
+          Effect.zipRight(Effect.forkDaemon(Effect.ensuring(Effect.interruptible(work), Deferred.succeed(taken, undefined)))),
+          Effect.flatMap((fiber) => {
+            this.ahead = fiber
+            return isLoad ? restore(Deferred.await(taken)) : Effect.void
+          })
+        ))
     })
 
   readonly finish: Effect.Effect<Bulk.Summary, SqlError.SqlError> = Effect.suspend(() =>
@@ -155,7 +167,8 @@ class Writer implements Bulk.Writer {
     return Effect.uninterruptibleMask((restore) =>
       (isNested ? connection.savepoint(savepoint) : connection.begin({})).pipe(
         Effect.zipRight(restore(work)),
-        Effect.tap(() => isNested ? connection.release(savepoint) : connection.commit),
+        // The next write's savepoint takes the place of this one, and COMMIT that of the last: releasing it is a round trip for nothing.
+        Effect.tap(() => isNested ? Effect.void : connection.commit),
         // After an interruption nothing is sent before the connection is settled; what cannot be undone goes with it.
         Effect.onError(() => Effect.catchAll(Effect.zipRight(connection.settle, undo), () => Effect.sync(() => connection.wire.destroy())))
       )

@@ -48,6 +48,7 @@ export class Encoder {
   private at = 0
   private bytes = Buffer.allocUnsafeSlow(0)
   private length = 0
+  private taken: (() => void) | undefined = undefined
 
   constructor(
     private readonly rows: Rows,
@@ -69,7 +70,14 @@ export class Encoder {
 
   /** The next part; `undefined` at the end, and where a row is unfit. */
   next(): Buffer | undefined {
-    return this.ready.shift() ?? this.encode()
+    const part = this.ready.shift() ?? this.encode()
+    if (part === undefined) this.taken?.()
+    return part
+  }
+
+  /** Is called when the last part was taken, and the socket had room for more. */
+  whenTaken(taken: () => void): void {
+    this.taken = taken
   }
 
   private encode(): Buffer | undefined {
