@@ -84,6 +84,19 @@ const classes = new Set<unknown>([
 
 const isHelper = (u: object): u is Helper => classes.has(u.constructor)
 
+const insertClass = helpers.insert({}).constructor
+
+/**
+ * The row of an `insert` of one row that answers with none.
+ *
+ * @internal
+ */
+export const rowOf = (u: unknown): Readonly<Record<string, unknown>> | undefined => {
+  if (typeof u !== "object" || u === null || u.constructor !== insertClass) return undefined
+  const part = u as Stock.RecordInsertHelper
+  return part.value.length === 1 && returningOf(part) === undefined ? part.value[0] : undefined
+}
+
 /**
  * Whether a template's argument is a plain parameter: neither a fragment nor a helper.
  *
@@ -343,7 +356,7 @@ export const chosen = (part: Stock.Segment, dialect: Dialect): Either.Either<Rea
     : Either.right([part])
 
 // Law Q3: the columns are the keys of all rows, not those of the first.
-const columnsOf = (rows: ReadonlyArray<Record<string, unknown>>): ReadonlyArray<string> => [
+const columnsOf = (rows: ReadonlyArray<Record<string, unknown>>): ReadonlyArray<string> => rows.length === 1 ? Object.keys(rows[0]!) : [
   ...new Set(rows.flatMap((row) => Object.keys(row)))
 ]
 

@@ -42,10 +42,12 @@ export interface Settings {
   readonly turnTimeout: number
 }
 
-/** A call site's text, compiled once: every argument of it is a plain parameter. */
+/** A call site's text, compiled once. */
 export interface Shape {
   readonly sql: string
   readonly classification: Classification
+  /** The columns of its arguments that are rows; `undefined` where all of them are plain parameters. */
+  readonly columns: ReadonlyArray<ReadonlyArray<string> | undefined> | undefined
 }
 
 export interface Client {

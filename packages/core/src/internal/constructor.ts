@@ -16,7 +16,7 @@ import { type Source, StatementImpl } from "./statement.js"
 /** Makes the callable: a template becomes a statement, a string an identifier. */
 export const constructor = (client: Client, scope: Scope | undefined): Constructor => {
   const sql = (strings: TemplateStringsArray | string, ...args: ReadonlyArray<unknown>): unknown =>
-    typeof strings === "string" ? Sql.helpers(strings) : new StatementImpl(client, { strings, args }, {}, scope)
+    typeof strings === "string" ? Sql.helpers(strings) : new StatementImpl(client, sourceOf(client, strings, args), {}, scope)
   const { and, csv, in: in_, insert, join, literal, or, update, updateValues } = Sql.helpers
   const name = client.dialect.stock ?? client.dialect.name
   const verbs = {
@@ -35,6 +35,12 @@ export const constructor = (client: Client, scope: Scope | undefined): Construct
   }
   // Overloads cannot be proven of one implementation.
   return Object.assign(sql, verbs) as Constructor
+}
+
+// A statement that is nothing but another of this database is that one: its call site is known.
+const sourceOf = (client: Client, strings: TemplateStringsArray, args: ReadonlyArray<unknown>): Source => {
+  const [inner] = args
+  return args.length === 1 && strings[0] === "" && strings[1] === "" && inner instanceof StatementImpl && inner.client === client ? inner.source : { strings, args }
 }
 
 type Params = ReadonlyArray<unknown> | Readonly<Record<string, unknown>> | undefined

@@ -32,6 +32,7 @@ import { classify } from "./statement/classify.js"
 import { indexStatements } from "./statement/indexes.js"
 import { type Mode, prepare } from "./statement/preparing.js"
 import { decoded, decodedRows, type Decoding, provided } from "./statement/rowDecoding.js"
+import { shaped } from "./statement/shapes.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
 import { openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
@@ -177,7 +178,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   compile(withoutTransform = false): readonly [sql: string, params: ReadonlyArray<unknown>] {
-    const compiled = Either.getOrThrowWith(this.compiled(!withoutTransform), identity)
+    const compiled = Either.getOrThrowWith(this.shaped(!withoutTransform) ?? this.compiled(!withoutTransform), identity)
     return [compiled.sql, compiled.params]
   }
 
@@ -199,6 +200,12 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   // ---- from text to query ----
+
+  /** By its call site's shape, where that has one. Without names transformed it has another. */
+  shaped(transform: boolean): ReturnType<typeof shaped> {
+    const { client, source } = this
+    return "strings" in source && (transform || client.transformName === undefined) ? shaped(client, source, () => this.compiled(transform)) : undefined
+  }
 
   compiled(transform: boolean): Either.Either<Sql.Compiled, SqlError.SqlError> {
     if ("problem" in this.source && this.source.problem !== undefined) return Either.left(this.source.problem)

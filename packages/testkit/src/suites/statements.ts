@@ -225,6 +225,31 @@ export const statements: ReadonlyArray<Case> = [
   },
   {
     law: "Q4",
+    title: "one call site that inserts rows of different columns, in another order, with fragments and without values",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const put = (row: Record<string, unknown>) => db`INSERT INTO things ${db.insert(row)}`
+      const both = (row: Record<string, unknown>, id: number, name: string) => db`INSERT INTO things ${db.insert(row)}, (${id}, ${name})`
+      for (const round of [0, 10]) {
+        yield* put({ id: round + 1, name: `a${round}` })
+        yield* put({ name: `b${round}`, id: round + 2 })
+        yield* put({ id: round + 3, name: `c${round}`, amount: 3 })
+        yield* put({ id: round + 4, name: `d${round}`, amount: undefined })
+        yield* put({ id: round + 5, name: db`${`e${round}`}` })
+        yield* put({ id: round + 6, name: `f${round}` })
+        yield* both({ id: round + 7, name: `g${round}` }, round + 8, `h${round}`)
+      }
+      const names = [..."abcdefgh"]
+      assert.deepStrictEqual(
+        yield* db`SELECT id, name, amount FROM things ORDER BY id`.values,
+        [0, 10].flatMap((round) => names.map((name, i) => [round + i + 1, `${name}${round}`, name === "c" ? 3 : null]))
+      )
+      // As a statement of this database, of which it is all.
+      assert.deepStrictEqual(db`${put({ id: 1, name: "a" })}`.compile(), put({ id: 1, name: "a" }).compile())
+    })
+  },
+  {
+    law: "Q4",
     title: "transforms of names apply to identifiers and rows, and withoutTransforms stays in the same transaction",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open({

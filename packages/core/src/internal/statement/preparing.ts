@@ -12,7 +12,7 @@ import type { Query } from "../../Connection.js"
 import { count, millis } from "../../Options.js"
 import * as Reason from "../../Reason.js"
 import type { RowDecoder } from "../../RowDecoder.js"
-import * as Sql from "../../Sql.js"
+import type * as Sql from "../../Sql.js"
 import * as SqlError from "../../SqlError.js"
 import type { Shape } from "../client.js"
 import type { Prepared } from "../run.js"
@@ -31,22 +31,12 @@ export interface Mode {
   readonly describes?: boolean
 }
 
-type Own = Pick<StatementImpl<unknown>, "client" | "source" | "options" | "compiled">
+type Own = Pick<StatementImpl<unknown>, "client" | "options" | "compiled" | "shaped">
 
-const shaped = (self: Own, transform: boolean): Either.Either<Shape & { readonly params: ReadonlyArray<unknown> }, SqlError.SqlError> => {
-  const { client, source } = self
-  if ("strings" in source && source.args.every(Sql.isParameter)) {
-    let shape: Shape | undefined = client.shapes.get(source.strings)
-    if (shape === undefined) {
-      const compiled = self.compiled(transform)
-      if (Either.isLeft(compiled)) return Either.left(compiled.left)
-      shape = { sql: compiled.right.sql, classification: classify(client, compiled.right.sql) }
-      client.shapes.set(source.strings, shape)
-    }
-    return Either.right({ sql: shape.sql, params: source.args, classification: shape.classification })
-  }
-  return Either.map(self.compiled(transform), ({ params, sql }) => ({ sql, params, classification: classify(client, sql) }))
-}
+type Compiled = Sql.Compiled & Pick<Shape, "classification">
+
+const made = (self: Own, transform: boolean): Either.Either<Compiled, SqlError.SqlError> =>
+  self.shaped(transform) ?? Either.map(self.compiled(transform), ({ params, sql }) => ({ sql, params, classification: classify(self.client, sql) }))
 
 /** The query of a statement in a context; its rows are asked for as its decoder reads them. */
 export const prepare = (
@@ -58,9 +48,9 @@ export const prepare = (
   const { client, options } = self
   const rowMode = options.rowMode ?? (decoder === undefined ? mode.rowMode : decoder.from === "bytes" ? "bytes" : "array")
   if (rowMode === "bytes" && !client.dialect.capabilities.bytes) return Either.left(noBytes(client.dialect.name))
-  const made = shaped(self, mode.transform)
-  if (Either.isLeft(made)) return Either.left(made.left)
-  const { classification, params, sql } = made.right
+  const compiled = made(self, mode.transform)
+  if (Either.isLeft(compiled)) return Either.left(compiled.left)
+  const { classification, params, sql } = compiled.right
   const problem = overLimits(client.dialect, sql, params)
   if (problem !== undefined) return Either.left(SqlError.make(problem))
   let timeout = client.settings.statementTimeout
