@@ -35,11 +35,14 @@ export class Insert {
   suffix = ""
   /** A string, a name or a comment in it never ends; it begins here. */
   openAt = -1
+  /** Its rows are known to be ASCII. */
+  isAscii = false
   /** It may ask what the INSERT before it did. */
   isCurious = false
   /** Where the placeholders of its rows begin and end, one after the other. */
   readonly places: Array<number> = []
   private readonly lexer: SqlScript.Lexer
+  private readonly plainRows: Array<RegExp | undefined> = []
   /** The text of the last one up to its first parenthesis of VALUES: most have it in common. */
   private prefix = ""
   private prefixStart = 0
@@ -66,11 +69,27 @@ export class Insert {
   private reread(sql: string): boolean {
     this.openAt = -1
     this.isCurious = false
+    this.isAscii = false
     if (this.prefix !== "" && sql.startsWith(this.prefix)) {
       this.start = this.prefixStart
       this.rowsStart = this.prefixRows
+      if (this.isPlainRow(sql)) return true
     } else if (!this.head(sql)) return this.leave(sql, 0)
     return this.values(sql) || this.leave(sql, this.rowsStart)
+  }
+
+  // One row of plain literals up to the end, as wide as the last one: a tenth of the time of reading its tokens.
+  private isPlainRow(sql: string): boolean {
+    const { width } = this
+    if (width < 1 || width > widest) return false
+    const row = this.plainRows[width] ??= plainRow(width)
+    row.lastIndex = this.rowsStart
+    if (!row.test(sql)) return false
+    this.rows = 1
+    this.rowsEnd = sql.length
+    this.suffix = ""
+    this.isAscii = true
+    return true
   }
 
   private leave(sql: string, from: number): false {
@@ -296,6 +315,13 @@ export class Insert {
     return this.lexer.kind === "symbol" && sql.charCodeAt(this.lexer.start) === code
   }
 }
+
+const widest = 100
+
+// In any dialect: numbers, and strings without a backslash. PostgreSQL reads 'now' as the time of its transaction.
+const literal = `(?:'(?![nN][oO][wW]')[^'\\\\\\x80-\\uffff]*'|-?\\d+(?:\\.\\d+)?|NULL|null)`
+
+const plainRow = (width: number): RegExp => new RegExp(`\\(${literal}(?:, ?${literal}){${width - 1}}\\)$`, "y")
 
 const wordOf = (sql: string, { end, start }: SqlScript.Token): string => sql.slice(start, end).toUpperCase()
 

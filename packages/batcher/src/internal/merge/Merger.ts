@@ -90,7 +90,7 @@ export class Merger {
     const { insert, limits } = this
     const isRenumbered = params.length > 0 && this.isNumbered
     const rows = isRenumbered ? this.renumbered(sql) : undefined
-    const bytes = (rows === undefined ? utf8(sql, insert.rowsStart, insert.rowsEnd) : utf8(rows)) + 1 + bytesOf(params)
+    const bytes = (rows !== undefined ? utf8(rows) : insert.isAscii ? insert.rowsEnd - insert.rowsStart : utf8(sql, insert.rowsStart, insert.rowsEnd)) + 1 + bytesOf(params)
     if (this.bytes + bytes > limits.maxBytes || this.rows + insert.rows > limits.maxRows || this.params.length + params.length > limits.maxParameters) return false
     this.parts.push(rows ?? sql.slice(insert.rowsStart, insert.rowsEnd))
     for (const param of params) this.params.push(param)
