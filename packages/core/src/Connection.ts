@@ -250,10 +250,15 @@ export interface Connection {
   /** Opens a query whose rows are fetched on demand; closing the scope ends it on the server. */
   readonly rows: (query: Query) => Effect.Effect<Rows, SqlError, Scope.Scope>
   /**
-   * The same statement for many rows of parameters, in as few round trips as there may be: the affected rows of each.
-   * Core calls it in a transaction.
+   * The same statement for many rows of parameters, in as few round trips as there may be: the affected rows of each, of
+   * which `answered` is told as they come. After a failure nothing of it may stay applied but by a table without transactions,
+   * and where it is known which row failed it is the one that `answered` waits for. Core calls it in a transaction.
    */
-  readonly executeMany: (query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>) => Effect.Effect<ReadonlyArray<number>, SqlError>
+  readonly executeMany: (
+    query: Query,
+    rows: ReadonlyArray<ReadonlyArray<unknown>>,
+    answered?: (rowsAffected: number) => void
+  ) => Effect.Effect<ReadonlyArray<number>, SqlError>
   /**
    * Several statements, in order, in as few round trips as there may be: `answered` gets the result of each. After the
    * first failure nothing later takes effect; the one that failed is the one that `answered` waits for. Outside of a

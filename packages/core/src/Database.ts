@@ -107,11 +107,15 @@ export interface Database extends Constructor {
   /**
    * One statement for many rows of parameters, atomically, in few round trips: the total of affected rows. Rows are
    * arrays for the dialect's placeholders, or records for `:name`. No row sends nothing; a ragged row is a ConfigError
-   * with its index, before anything is sent.
+   * with its index, before anything is sent. `onRow` is told what each row affected; after a failure, where the server tells
+   * which row it was, that of those before it.
+   *
+   * Inside of a transaction it is a savepoint. With `atomic: false` it is none there: a failure is then the transaction's to undo.
    */
   readonly executeMany: (
     sql: string,
-    rows: ReadonlyArray<ReadonlyArray<unknown>> | ReadonlyArray<Readonly<Record<string, unknown>>>
+    rows: ReadonlyArray<ReadonlyArray<unknown>> | ReadonlyArray<Readonly<Record<string, unknown>>>,
+    options?: { readonly atomic?: boolean | undefined; readonly onRow?: ((rowsAffected: number, index: number) => void) | undefined }
   ) => Effect.Effect<Run, SqlError.SqlError>
   /**
    * Several statements, a result each, in one transaction unless `atomic: false`, and in as few round trips as the

@@ -216,6 +216,44 @@ describe.skipIf(isMissing)("Postgres", () => {
         assert.strictEqual((yield* db.executeMany("INSERT INTO t (id, n, name) VALUES ($1, $2, $3)", many)).rowsAffected, 30_000)
         assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM t WHERE id >= 100`.scalar, 30_000)
       })))
+
+    it.live("executeMany lets rows share a statement only where nothing can tell, and every type is what it is alone", () =>
+      on({}, (db) => Effect.gen(function*() {
+        const rows = Array.from({ length: 650 }, (_, n) => [n, `${n % 2 === 0 ? "even" : "odd"}`])
+        const load = (table: string) =>
+          Effect.gen(function*() {
+            const told: Array<number> = []
+            yield* db.executeMany(`INSERT INTO ${table} (id, name) VALUES ($1, $2)`, rows, { onRow: (affected) => told.push(affected) })
+            return told.reduce((sum, n) => sum + n, 0)
+          })
+        const count = (table: string) => db.unsafe<{ n: number }>(`SELECT COUNT(*)::int AS n FROM ${table}`).scalar
+        yield* db`CREATE TABLE fired (what TEXT)`
+        yield* db`CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fired VALUES (TG_LEVEL); RETURN NULL; END $$`
+        yield* db`CREATE TABLE "By ""statement""" (id INTEGER PRIMARY KEY, name TEXT)`
+        assert.strictEqual(yield* load(`"By ""statement"""`), 650)
+        yield* db`TRUNCATE "By ""statement"""`
+        yield* db`CREATE TRIGGER each AFTER INSERT ON "By ""statement""" FOR EACH STATEMENT EXECUTE FUNCTION fire()`
+        assert.strictEqual(yield* load(`"By ""statement"""`), 650)
+        assert.strictEqual(yield* count("fired"), 650)
+        yield* db`CREATE TABLE skipping (id INTEGER PRIMARY KEY, name TEXT)`
+        yield* db`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = 'odd' THEN RETURN NULL; END IF; RETURN NEW; END $$`
+        yield* db`CREATE TRIGGER skip BEFORE INSERT ON skipping FOR EACH ROW EXECUTE FUNCTION skip()`
+        assert.strictEqual(yield* load("skipping"), 325)
+        yield* db`CREATE TABLE parted (id INTEGER PRIMARY KEY, name TEXT) PARTITION BY RANGE (id)`
+        yield* db`CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10000)`
+        yield* db`CREATE TRIGGER skip BEFORE INSERT ON part FOR EACH ROW EXECUTE FUNCTION skip()`
+        assert.strictEqual(yield* load("parted"), 325)
+        yield* db`CREATE VIEW seen AS SELECT id, name FROM "By ""statement"""`
+        yield* db`TRUNCATE "By ""statement"""`
+        assert.strictEqual(yield* load("seen"), 650)
+        yield* db`CREATE TYPE mood AS ENUM ('well', 'ill')`
+        yield* db`CREATE TABLE typed (id BIGINT GENERATED ALWAYS AS IDENTITY, u UUID, j JSONB, a INTEGER[], m mood, d DATE, t TIMESTAMPTZ, b BYTEA, n NUMERIC(20, 5))`
+        const typed = ["01234567-89ab-cdef-0123-456789abcdef", { a: [1, "x"] }, [1, null, 3], "ill", "2024-02-29", new Date(0), new Uint8Array([0, 255]), "123456789.12345"]
+        yield* db.executeMany("INSERT INTO typed (u, j, a, m, d, t, b, n) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", Array.from({ length: 601 }, (_, n) => n % 7 === 3 ? typed.map(() => null) : typed))
+        yield* db`INSERT INTO typed (u, j, a, m, d, t, b, n) VALUES (${typed[0]}, ${typed[1]}, ${typed[2]}, ${typed[3]}, ${typed[4]}, ${typed[5]}, ${typed[6]}, ${typed[7]})`
+        assert.deepStrictEqual(yield* db`SELECT COUNT(*)::int, COUNT(DISTINCT (u, j, a, m, d, t, b, n))::int FROM typed WHERE u IS NOT NULL`.values, [[516, 1]])
+        assert.strictEqual(yield* db`SELECT COUNT(*)::int FROM typed WHERE u IS NULL`.scalar, 86)
+      })))
   })
 
   describe("transactions", () => {

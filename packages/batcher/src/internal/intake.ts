@@ -33,6 +33,8 @@ export class Intake {
   readonly dialect: typeof standard
   private readonly texts: Texts
   private readonly delimiter: number
+  /** The text with parameters that was read last. */
+  private last: { readonly given: string; readonly text: string; readonly bytes: number } | undefined
 
   constructor(private readonly db: Database | undefined, delimiter: string) {
     this.dialect = db?.dialect ?? standard
@@ -54,7 +56,7 @@ export class Intake {
       given = compiled[0]
     }
     const { texts } = this
-    const text = texts.read(given)
+    const text = params.length > 0 ? this.repeated(given) : texts.read(given)
     if (text === undefined) return this.refuse(texts.problem === "empty" ? empty : open(given))
     let bytes = texts.bytes + this.delimiter
     const { limits, name } = this.dialect
@@ -63,6 +65,18 @@ export class Intake {
     if (params.length > limits.maxParameters) return this.refuse(tooLarge(name, text, "maxParameters", limits.maxParameters, params.length))
     for (let i = 0; i < params.length; i++) bytes += ofParameter(params[i])
     return { index: -1, text, params, bytes, run, settled, entries: undefined }
+  }
+
+  // What has parameters comes again with others.
+  private repeated(given: string): string | undefined {
+    const { last, texts } = this
+    if (last?.given === given) {
+      texts.bytes = last.bytes
+      return last.text
+    }
+    const text = texts.read(given)
+    this.last = text === undefined ? undefined : { given, text, bytes: texts.bytes }
+    return text
   }
 
   private refuse(error: SqlError.SqlError): undefined {

@@ -195,7 +195,8 @@ export class Shipment {
       this.isSent = true
       this.isUnderWay = true
       let at = 0
-      const sent = this.way.target.send(units, this.batch, (result, count) => {
+      const how = { isAtomic: this.way.transaction !== "none", wantsResults: this.wantsResults }
+      const sent = this.way.target.send(units, this.batch, how, (result, count) => {
         if (this.wantsResults) this.keep(result, units.slice(at, at + count))
         at += count
         each(count)

@@ -20,25 +20,75 @@ export interface Target {
   /** Several statements may have one answer: then it is not known which of them failed. */
   readonly isWhole: boolean
   /** Sends statements in order. */
-  readonly send: (statements: ReadonlyArray<Statement>, batch: Outgoing, answered: Answered) => Effect.Effect<void, SqlError.SqlError>
+  readonly send: (statements: ReadonlyArray<Statement>, batch: Outgoing, how: How, answered: Answered) => Effect.Effect<void, SqlError.SqlError>
+}
+
+export interface How {
+  /** They are in a transaction, which is rolled back after a failure. */
+  readonly isAtomic: boolean
+  /** The answers are looked at. */
+  readonly wantsResults: boolean
 }
 
 export const database = (db: Database): Target => ({
   isWhole: false,
-  send: (statements, _, answered) => {
-    const [first] = statements
-    if (statements.length === 1 && first !== undefined) return Effect.map(db.unsafe(first.text, first.params).result, (result) => answered(result, 1))
-    const all = statements.map(({ params, text }) => db.unsafe(text, params))
-    return Effect.asVoid(db.batch(all, { atomic: false, onResult: (result) => answered(result, 1) }))
+  send: (statements, _, { isAtomic, wantsResults }, answered) => {
+    if (!isAtomic || wantsResults) return apart(db, statements, answered)
+    const parts = alike(statements)
+    return parts.length === 1 && parts[0] !== undefined ? together(db, parts[0], answered) : Effect.forEach(parts, (part) => together(db, part, answered), { discard: true })
   }
 })
 
+const apart = (db: Database, statements: ReadonlyArray<Statement>, answered: Answered): Effect.Effect<void, SqlError.SqlError> => {
+  const [first] = statements
+  if (statements.length === 1 && first !== undefined) return Effect.map(db.unsafe(first.text, first.params).result, (result) => answered(result, 1))
+  const all = statements.map(({ params, text }) => db.unsafe(text, params))
+  return Effect.asVoid(db.batch(all, { atomic: false, onResult: (result) => answered(result, 1) }))
+}
+
+// ---- statements of one text, one behind the other ----
+
+/** Below it preparing them is not worth it. */
+const fewest = 8
+
+const together = (db: Database, part: ReadonlyArray<Statement>, answered: Answered): Effect.Effect<void, SqlError.SqlError> => {
+  const [first] = part
+  if (part.length < fewest || first === undefined || !repeats(part, 0)) return apart(db, part, answered)
+  const rows = part.map((statement) => statement.params)
+  return Effect.asVoid(db.executeMany(first.text, rows, { atomic: false, onRow: (affected) => answered(affected, 1) }))
+}
+
+/** Parts in which each has the text of the first, and parts of those that do not come so often. */
+const alike = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Statement>> => {
+  const parts: Array<ReadonlyArray<Statement>> = []
+  let from = 0
+  for (let at = 0; at < statements.length;) {
+    let to = at + 1
+    while (to < statements.length && repeats(statements, to - 1)) to++
+    if (to - at >= fewest) {
+      if (at > from) parts.push(statements.slice(from, at))
+      parts.push(from === at && to === statements.length ? statements : statements.slice(at, to))
+      from = to
+    }
+    at = to
+  }
+  if (from < statements.length) parts.push(statements.slice(from))
+  return parts
+}
+
+/** The next one is the same with other parameters. */
+const repeats = (statements: ReadonlyArray<Statement>, at: number): boolean => {
+  const one = statements[at]!
+  const next = statements[at + 1]!
+  return one.params.length > 0 && one.params.length === next.params.length && one.text === next.text
+}
+
 export const callback = <A>(execute: Execute<A>): Target => ({
   isWhole: true,
-  send: (statements, batch, answered) => {
+  send: (statements, batch, _, answered) => {
     // A joined text has no place for parameters.
     const from = statements.findIndex((statement) => statement.params.length > 0)
-    const parts = from === -1 ? [statements] : apart(statements)
+    const parts = from === -1 ? [statements] : separated(statements)
     const each = (part: ReadonlyArray<Statement>) => {
       const own = batch.of(part)
       return Effect.mapBoth(Effect.suspend(() => execute(own.text, own)), { onFailure: failed, onSuccess: (result) => answered(result, part.length) })
@@ -47,7 +97,7 @@ export const callback = <A>(execute: Execute<A>): Target => ({
   }
 })
 
-const apart = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Statement>> => {
+const separated = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Statement>> => {
   const parts: Array<Array<Statement>> = []
   let isOpen = false
   for (const statement of statements) {

@@ -44,13 +44,22 @@ const aligned = (client: Client, sql: string, rows: Rows | Records): { readonly 
   return { sql: named.sql, rows: out }
 }
 
-export const executeMany = (client: Client) => (sql: string, rows: Rows | Records): Effect.Effect<Run, SqlError.SqlError> =>
-  Effect.suspend(() => {
+export const executeMany = (client: Client) =>
+(
+  sql: string,
+  rows: Rows | Records,
+  options: { readonly atomic?: boolean | undefined; readonly onRow?: ((rowsAffected: number, index: number) => void) | undefined } = {}
+): Effect.Effect<Run, SqlError.SqlError> =>
+  Effect.withFiberRuntime((fiber) => {
     if (rows.length === 0) return Effect.succeed({ rowsAffected: 0, lastInsertId: undefined })
     const work = aligned(client, sql, rows)
     if (SqlError.isSqlError(work)) return refused(client, work)
-    const send = onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows))
-    return Effect.map(transaction(client, {}, undefined)(send), (affected) => ({
+    const { atomic, onRow } = options
+    let index = 0
+    const answered = onRow === undefined ? undefined : (affected: number): void => onRow(affected, index++)
+    const send = onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows, answered))
+    const isInside = atomic === false && currentScope(client, fiber.currentContext)?.held.connection.transaction === "open"
+    return Effect.map(isInside ? send : transaction(client, {}, undefined)(send), (affected) => ({
       rowsAffected: affected.reduce((sum, n) => sum + n, 0),
       lastInsertId: undefined
     }))

@@ -202,8 +202,8 @@ export class Mysql implements Connection.Connection {
     return Effect.suspend(() => cursor().isDone || this.wire.isClosed ? Effect.void : endStream(this.wire, this.settle))
   }
 
-  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
-    return Many.execute(this, query, rows)
+  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>, answered?: Many.Answered): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+    return Many.execute(this, query, rows, answered)
   }
 
   executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {

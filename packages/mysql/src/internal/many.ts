@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Mysql } from "./connection.js"
 import { encoded } from "./encoders.js"
+import type { Header } from "./header.js"
 import { isTransactional } from "./loading.js"
 import * as Several from "./several.js"
 import { textOf } from "./text.js"
@@ -23,8 +24,11 @@ import { literal, miscounted, pieces, refuse } from "./types.js"
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
 type Counts = Effect.Effect<ReadonlyArray<number>, SqlError.SqlError>
 
+/** Is told the count of each row as it comes. */
+export type Answered = (rowsAffected: number) => void
+
 /** The affected rows of each row of parameters. */
-export const execute = (connection: Mysql, query: Connection.Query, rows: Rows): Counts => {
+export const execute = (connection: Mysql, query: Connection.Query, rows: Rows, answered: Answered = ignore): Counts => {
   if (rows.length === 0) return Exit.succeed([])
   for (const row of rows) {
     const wrong = miscounted(query.sql, row.length, connection.wire.backslashes)
@@ -33,24 +37,29 @@ export const execute = (connection: Mysql, query: Connection.Query, rows: Rows):
   }
   if (rows.length > 1) {
     const [, head, table] = plain.exec(query.sql) ?? []
-    if (head !== undefined && table !== undefined) return inserted(connection, query, rows, head, table)
-    if (isSeverable(query, connection.wire.backslashes)) return severally(connection, query, rows)
+    if (head !== undefined && table !== undefined) return inserted(connection, query, rows, head, table, answered)
+    if (isSeverable(query, connection.wire.backslashes)) return severally(connection, query, rows, answered)
   }
-  return oneByOne(connection, query, rows)
+  return oneByOne(connection, query, rows, answered)
 }
+
+const ignore = (): void => {}
 
 // INSERT INTO t (a, b) VALUES (?, ?): nothing but placeholders, and nothing after them.
 const plain = /^\s*(INSERT\s+INTO\s+((?:[\w$.]|`[^`]*`)+)\s*(?:\((?:[\w$\s,]|`[^`]*`)*\))?)\s*VALUES?\s*\(\s*\?\s*(?:,\s*\?\s*)*\)\s*;?\s*$/i
 
 // ---- one by one ----
 
-const oneByOne = (connection: Mysql, query: Connection.Query, rows: Rows): Counts =>
+const oneByOne = (connection: Mysql, query: Connection.Query, rows: Rows, answered: Answered): Counts =>
   Effect.suspend(() => {
     // What does not fit is found before anything is sent.
     const texts = literals(connection, rows, query.sql)
     return texts instanceof SqlError.SqlError ? Exit.fail(texts)
       : Effect.forEach(rows, (params, i) => Effect.mapBoth(connection.execute({ ...query, params }), {
-        onSuccess: (result) => result.rowsAffected,
+        onSuccess: ({ rowsAffected }) => {
+          answered(rowsAffected)
+          return rowsAffected
+        },
         onFailure: (error) => ofRow(error, i)
       }))
   })
@@ -72,7 +81,7 @@ export const bare = (sql: string): string => sql.replace(/[;\s]+$/, "")
 export const statementsPerText = 500
 export const bytesPerText = 262_144
 
-const severally = (connection: Mysql, query: Connection.Query, rows: Rows, first = 0): Counts =>
+const severally = (connection: Mysql, query: Connection.Query, rows: Rows, told: Answered, first = 0): Counts =>
   Effect.suspend(() => {
     const sql = bare(query.sql)
     const texts = new Array<string>(rows.length)
@@ -82,7 +91,7 @@ const severally = (connection: Mysql, query: Connection.Query, rows: Rows, first
       texts[i] = text.sql
     }
     const counts: Array<number> = []
-    const all = each(connection, query.sql, texts, counts, first)
+    const all = each(connection, query.sql, texts, counts, told, first)
     return Effect.as(connection.settings.multipleStatements ? all : Several.during(connection.wire, all), counts)
   })
 
@@ -91,6 +100,7 @@ const each = (
   statement: string,
   texts: ReadonlyArray<string>,
   counts: Array<number>,
+  told: Answered,
   first: number
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.suspend(() => {
@@ -105,28 +115,35 @@ const each = (
     let answered = 0
     // The line ends a comment at the end of the statement before.
     const text = { sql: texts.slice(from, to).join("\n;\n") }
+    const onHeader = (header: Header): void => {
+      answered++
+      const count = Number(header.affectedRows)
+      counts.push(count)
+      told(count)
+    }
     return Effect.flatMap(
-      Effect.mapError(connection.write(text, { operation: "execute", statement }, () => answered++), (error) => ofRow(error, first + from + answered)),
-      (headers) => {
-        for (const header of headers) counts.push(Number(header?.affectedRows ?? 0))
-        return each(connection, statement, texts, counts, first)
-      }
+      Effect.mapError(connection.write(text, { operation: "execute", statement }, onHeader), (error) => ofRow(error, first + from + answered)),
+      () => each(connection, statement, texts, counts, told, first)
     )
   })
 
 // ---- INSERTs of many rows ----
 
-const inserted = (connection: Mysql, query: Connection.Query, rows: Rows, head: string, table: string): Counts =>
+const inserted = (connection: Mysql, query: Connection.Query, rows: Rows, head: string, table: string, answered: Answered): Counts =>
   Effect.suspend(() => {
     const values = literals(connection, rows, query.sql)
     if (values instanceof SqlError.SqlError) return Exit.fail(values)
     // Bytes are twice as long in a text as they are beside it.
-    if (oversized(connection, head, values) !== undefined) return oneByOne(connection, query, rows)
+    if (oversized(connection, head, values) !== undefined) return oneByOne(connection, query, rows, answered)
     const about = { operation: "execute", statement: query.sql }
     const send = ({ from, sql, to }: Part): Effect.Effect<unknown, SqlError.SqlError> =>
-      Effect.catchAll(connection.write({ sql }, about), (error) =>
-        Effect.flatMap(mayRepeat(connection, error, table), (mayRepeat) =>
-          mayRepeat ? severally(connection, query, rows.slice(from, to), from) : Exit.fail(error)))
+      Effect.matchEffect(connection.write({ sql }, about), {
+        onSuccess: () => Effect.sync(() => {
+          for (let i = from; i < to; i++) answered(1)
+        }),
+        onFailure: (error) => Effect.flatMap(mayRepeat(connection, error, table), (mayRepeat) =>
+          mayRepeat ? severally(connection, query, rows.slice(from, to), answered, from) : Exit.fail(error))
+      })
     return Effect.as(Effect.forEach(statements(`${head} VALUES `, values, connection.maxPacket), send, { discard: true }), rows.map(() => 1))
   })
 

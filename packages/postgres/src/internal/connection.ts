@@ -248,9 +248,9 @@ export class Postgres implements Connection.Connection {
     })
   }
 
-  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>, answered?: Many.Answered): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
     const refusal = Transactions.copying(query.sql) ?? Transactions.besideStream(this, query) ?? this.kept(query)
-    return refusal === undefined ? Many.execute(this, query, rows) : Exit.fail(refusal)
+    return refusal === undefined ? Transactions.guarded(this, Many.execute(this, query, rows, answered)) : Exit.fail(refusal)
   }
 
   executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {

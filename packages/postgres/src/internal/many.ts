@@ -2,7 +2,7 @@
  * Many: one statement for many rows of parameters, prepared once and sent in few round trips.
  *
  * Every row is bound and executed behind the other without waiting, about a megabyte at a time: the count of each is the
- * server's own. Core calls it in a transaction. Called by `connection`.
+ * server's own. Rows of a plain INSERT share statements where nothing can tell. Core calls it in a transaction. Called by `connection`.
  *
  * @internal
  */
@@ -14,11 +14,15 @@ import type { Postgres } from "./connection.js"
 import type { DriverError } from "./driver.js"
 import { type Encoded, messages } from "./messages.js"
 import { miscounted } from "./placeholders.js"
+import * as Multiple from "./rows.js"
 import { affectedOf } from "./run.js"
 import { Task } from "./task.js"
 import { common, encode, typeOf } from "./types.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** Is told the count of each row as it comes. */
+export type Answered = (rowsAffected: number) => void
 
 /** Bytes that are sent before the answers are waited for. */
 const enough = 1_048_576
@@ -26,7 +30,7 @@ const enough = 1_048_576
 const statementName = "sluice_many"
 
 /** The affected rows of each row of parameters. */
-export const execute = (connection: Postgres, query: Connection.Query, rows: Rows): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> => {
+export const execute = (connection: Postgres, query: Connection.Query, rows: Rows, answered: Answered = ignore): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> => {
   if (rows.length === 0) return Exit.succeed([])
   const encoded = new Array<ReadonlyArray<Encoded>>(rows.length)
   for (let i = 0; i < rows.length; i++) {
@@ -40,10 +44,21 @@ export const execute = (connection: Postgres, query: Connection.Query, rows: Row
   if (wrong !== undefined) return Effect.zipRight(connection.describe(query), Exit.fail(wrong))
   const types = typesOf(rows)
   const counts: Array<number> = []
+  const count = (affected: number): void => {
+    counts.push(affected)
+    answered(affected)
+  }
   const rest: Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> = Effect.suspend(() =>
-    counts.length === rows.length ? Exit.succeed(counts) : Effect.flatMap(send(connection, query, encoded, types, counts), () => rest))
-  return rest
+    counts.length === rows.length ? Exit.succeed(counts) : Effect.flatMap(send(connection, query, encoded, types, counts.length, count), () => rest))
+  const together = (target: Multiple.Target | undefined): typeof rest =>
+    target === undefined || rows.length - counts.length < target.rows ? rest : Effect.flatMap(Multiple.insert(connection, query, target, encoded, types, counts.length), (inserted) => {
+      for (let i = 0; i < inserted; i++) count(1)
+      return inserted === 0 ? rest : together(target)
+    })
+  return Effect.flatMap(Multiple.target(connection, query, rows.length, types.length), together)
 }
+
+const ignore = (): void => {}
 
 /** Each column has one type for all of its values. */
 const typesOf = (rows: Rows): ReadonlyArray<number> => {
@@ -62,27 +77,26 @@ const send = (
   query: Connection.Query,
   rows: ReadonlyArray<ReadonlyArray<Encoded>>,
   types: ReadonlyArray<number>,
-  counts: Array<number>
+  from: number,
+  count: (affected: number) => void
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.async((resume) => {
-    const isFirst = counts.length === 0
     const harmless = connection.wire.inTransaction
-    if (isFirst) messages.closeStatement(statementName).parse(statementName, query.sql, types)
-    let at = counts.length
+    messages.closeStatement(statementName).parse(statementName, query.sql, types)
+    let at = from
     while (at < rows.length && messages.size < enough) messages.bind("", statementName, rows[at++]!).execute("", 0)
-    if (at === rows.length) messages.closeStatement(statementName)
-    messages.sync()
-    connection.wire.send(new Counting(counts, (error) =>
+    messages.closeStatement(statementName).sync()
+    connection.wire.send(new Counting(count, (error) =>
       resume(error === undefined ? Exit.void : Exit.fail(connection.failure(error, query, "executeMany", harmless)))))
   })
 
 class Counting extends Task {
-  constructor(private readonly counts: Array<number>, private readonly done: (error: DriverError | undefined) => void) {
+  constructor(private readonly count: (affected: number) => void, private readonly done: (error: DriverError | undefined) => void) {
     super()
   }
 
   override completed(tag: string): void {
-    this.counts.push(affectedOf(tag))
+    this.count(affectedOf(tag))
   }
 
   ready(): void {

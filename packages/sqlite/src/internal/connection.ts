@@ -11,6 +11,7 @@ import type * as Connection from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as BulkInsert from "./bulk.js"
@@ -99,7 +100,11 @@ class Sqlite implements SqliteConnection {
     return Cursor.open(this.transport, this.layouts, this.statement(query, params), { size, rowMode: query.rowMode })
   }
 
-  executeMany(query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+  executeMany(
+    query: Connection.Query,
+    rows: ReadonlyArray<ReadonlyArray<unknown>>,
+    answered?: (rowsAffected: number) => void
+  ): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
     const encoded: Array<Array<Value>> = []
     for (let i = 0; i < rows.length; i++) {
       const row = encode(rows[i] ?? [], query.sql, i)
@@ -107,7 +112,11 @@ class Sqlite implements SqliteConnection {
       encoded.push(row)
     }
     if (encoded.length === 0) return Exit.succeed([])
-    return this.transport.call("many", { sql: query.sql, rows: encoded, keep: query.prepare }, query.sql, (counts) => counts)
+    const sent = this.transport.call("many", { sql: query.sql, rows: encoded, keep: query.prepare }, query.sql, ({ counts, fault }) => {
+      if (answered !== undefined) for (const count of counts) answered(count)
+      return fault === undefined ? Either.right(counts) : Either.left(toSqlError(fault, "many", query.sql, errorOf(fault)))
+    })
+    return joined(sent)
   }
 
   executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {
@@ -124,10 +133,10 @@ class Sqlite implements SqliteConnection {
     // Those before it are run, as they would be one by one.
     const sent = this.transport.call("executeAll", statements, undefined, ({ answers, fault }) => {
       for (let i = 0; i < answers.length; i++) answered(this.result(answers[i]!, queries[i]!.rowMode))
-      return fault === undefined ? refusal : toSqlError(fault, "execute", queries[answers.length]?.sql, errorOf(fault))
+      if (fault !== undefined) return Either.left(toSqlError(fault, "execute", queries[answers.length]?.sql, errorOf(fault)))
+      return refusal === undefined ? Either.void : Either.left(refusal)
     })
-    const ended = (error: SqlError.SqlError | undefined) => error === undefined ? Exit.void : Exit.fail(error)
-    return Exit.isExit(sent) ? Exit.flatMap(sent as Exit.Exit<SqlError.SqlError | undefined, SqlError.SqlError>, ended) : Effect.flatMap(sent, ended)
+    return joined(sent)
   }
 
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
@@ -212,3 +221,9 @@ const unsupported = (capability: string, message: string): Effect.Effect<never, 
 
 /** Whether a connection is one of ours. */
 export const isSqlite = (connection: Connection.Connection): connection is SqliteConnection => connection instanceof Sqlite
+
+// What is there already stays an Exit.
+const joined = <A>(sent: Effect.Effect<Either.Either<A, SqlError.SqlError>, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
+  Exit.isExit(sent)
+    ? Exit.flatMap(sent as Exit.Exit<Either.Either<A, SqlError.SqlError>, SqlError.SqlError>, Either.match({ onLeft: Exit.fail, onRight: Exit.succeed<A> }))
+    : Effect.flatten(sent)

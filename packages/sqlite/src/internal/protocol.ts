@@ -49,7 +49,8 @@ export interface Verbs {
   readonly execute: { readonly arg: Statement; readonly reply: Executed }
   readonly many: {
     readonly arg: { readonly sql: string; readonly rows: ReadonlyArray<Array<Value>>; readonly keep: boolean }
-    readonly reply: ReadonlyArray<number>
+    /** After a failure all of it is undone, and the counts are of the rows before the one that failed. */
+    readonly reply: { readonly counts: ReadonlyArray<number>; readonly fault: Fault | undefined }
   }
   /** Stops at the first failure, which comes beside the answers before it. */
   readonly executeAll: {

@@ -34,14 +34,21 @@ const always: ReadonlySet<Verb> = new Set<Verb>(["shut", "rollback", "rollbackTo
 
 const table: Table = {
   execute: (handle, statement) => handle.execute(statement),
-  many: (handle, { keep, rows, sql }) =>
-    handle.atomic(() => {
-      const prepared = handle.prepare(sql, keep)
-      return rows.map((row) => {
-        handle.check()
-        return handle.runRaw(prepared, row).changes
+  many: (handle, { keep, rows, sql }) => {
+    const counts: Array<number> = []
+    try {
+      handle.atomic(() => {
+        const prepared = handle.prepare(sql, keep)
+        for (const row of rows) {
+          handle.check()
+          counts.push(handle.runRaw(prepared, row).changes)
+        }
       })
-    }),
+    } catch (error) {
+      return { counts, fault: faultOf(error, handle.phase) }
+    }
+    return { counts, fault: undefined }
+  },
   executeAll: (handle, statements) => {
     const answers: Array<Executed> = []
     for (const statement of statements) {

@@ -71,6 +71,31 @@ export const batches: ReadonlyArray<Case> = [
   },
   {
     law: "B1",
+    title: "statements of one text that follow each other go together, and each is still one: in order, counted, blamed alone",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const priced = (n: number) => db`UPDATE things SET amount = ${n} WHERE id <= ${n}`
+      const mixed = [...range(1, 20).map((n) => insert(db, n)), priced(30), ...range(21, 40).map((n) => insert(db, n)), ...range(1, 9).map(priced), db`DELETE FROM things WHERE id > ${35}`]
+      yield* Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => batch.process(mixed)))
+      const amounts = yield* db<{ amount: unknown }>`SELECT amount FROM things ORDER BY id`.column("amount")
+      assert.deepStrictEqual(amounts, range(1, 35).map((n) => n <= 9 ? 9 : n <= 20 ? 30 : null))
+      yield* db`DELETE FROM things WHERE id <> ${17}`
+      const many = range(1, 30).map((n) => insert(db, n))
+      const failed = yield* Effect.flip(Effect.scoped(Effect.flatMap(batcher(db, { onLeft: () => Effect.void }), (batch) => batch.process(many))))
+      assert.isTrue(failed instanceof BatchError.BatchError)
+      if (!(failed instanceof BatchError.BatchError)) return
+      assert.strictEqual(failed.failed?.index, 16)
+      assert.deepStrictEqual(failed.counts, { applied: 0, notApplied: 30, unknown: 0 })
+      assert.deepStrictEqual(yield* ids(db), [17])
+      const dead: Array<number> = []
+      const deadLetter = (letters: ReadonlyArray<{ readonly index: number }>) => Effect.sync(() => void dead.push(...letters.map(({ index }) => index)))
+      const report = yield* Effect.scoped(Effect.flatMap(batcher(db, { deadLetter }), (batch) => batch.process(many)))
+      assert.deepStrictEqual([dead, report.sent, report.deadLettered], [[16], 29, 1])
+      assert.deepStrictEqual(yield* ids(db), range(1, 30))
+    })
+  },
+  {
+    law: "B1",
     title: "a failed batch tells the statement, the counts and the reason",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()

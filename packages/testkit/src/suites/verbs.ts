@@ -121,6 +121,41 @@ export const verbs: ReadonlyArray<Case> = [
   },
   {
     law: "V2",
+    title: "executeMany tells what each row did, and after a failure that of those before it",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 650)
+      const [insert] = db`INSERT INTO things (id, name) VALUES (${1}, ${""})`.compile()
+      const [update] = db`UPDATE things SET amount = ${1} WHERE id <= ${2}`.compile()
+      const told: Array<number> = []
+      const onRow = (rowsAffected: number, index: number) => told[index] = rowsAffected
+      yield* db.executeMany(update, [[1, 650], [2, 0], [3, 649]], { onRow })
+      assert.deepStrictEqual(told, [1, 0, 0])
+      told.length = 0
+      // Among as many as go in one statement, where a dialect has such a way.
+      const rows = Array.from({ length: 700 }, (_, i) => [i + 1, `n${i}`])
+      yield* fails(db.executeMany(insert, rows, { onRow }), "UniqueViolation")
+      assert.deepStrictEqual(told, rows.slice(0, 649).map(() => 1))
+      assert.deepStrictEqual(yield* ids(db), [650])
+    })
+  },
+  {
+    law: "V2",
+    title: "with atomic: false executeMany is a part of the transaction, which undoes it; outside of one it is atomic by itself",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const [insert] = db`INSERT INTO things (id, name) VALUES (${1}, ${""})`.compile()
+      const rows = (...ids: ReadonlyArray<number>) => ids.map((id) => [id, `n${id}`])
+      yield* fails(db.executeMany(insert, rows(1, 2, 2), { atomic: false }), "UniqueViolation")
+      assert.deepStrictEqual(yield* ids(db), [])
+      yield* fails(db.transaction(Effect.zipRight(db.executeMany(insert, rows(1, 2), { atomic: false }), db.executeMany(insert, rows(3, 3), { atomic: false }))), "UniqueViolation")
+      assert.deepStrictEqual(yield* ids(db), [])
+      yield* db.transaction(db.executeMany(insert, rows(1, 2, 3), { atomic: false }))
+      assert.deepStrictEqual(yield* ids(db), [1, 2, 3])
+    })
+  },
+  {
+    law: "V2",
     title: "a ragged row of executeMany is refused with its index, before anything is sent",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()

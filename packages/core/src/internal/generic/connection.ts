@@ -55,8 +55,11 @@ export class GenericConnection implements Connection {
     })
   }
 
-  executeMany(query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
-    return Effect.forEach(rows, (params) => Effect.map(this.execute({ ...query, params }), (result) => result.rowsAffected))
+  executeMany(query: Query, rows: ReadonlyArray<ReadonlyArray<unknown>>, answered?: (rowsAffected: number) => void): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
+    return Effect.forEach(rows, (params) => Effect.map(this.execute({ ...query, params }), ({ rowsAffected }) => {
+      answered?.(rowsAffected)
+      return rowsAffected
+    }))
   }
 
   describe(): Effect.Effect<ReadonlyArray<Column>, SqlError.SqlError> {
