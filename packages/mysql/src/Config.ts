@@ -67,8 +67,9 @@ export interface Config extends Database.Config, Hosts.Config {
   readonly password?: Redacted.Redacted | Credentials.Credentials | Credentials.Cached | undefined
   /**
    * An option file (`my.cnf`), as MySQL's programs read it: `[client]`, with `!include`, quotes and escapes. Known are
-   * user, password, host, port, socket, database, default-character-set, connect-timeout, init-command, compress and ssl-*. A file
-   * that is not there, or that everybody may write, is a ConfigError. The url and the fields of this config win.
+   * user, password, host, port, socket, database, default-character-set, connect-timeout, init-command, compress, ssl-*, tls-version
+   * and tls-ciphersuites; ssl-capath and ssl-crlpath are refused by their names. A file that is not there, or that everybody
+   * may write, is a ConfigError. The url and the fields of this config win.
    */
   readonly readDefaultFile?: string | undefined
   /**

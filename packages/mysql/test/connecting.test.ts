@@ -13,6 +13,7 @@ import { connect, createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { onServers, reasonOf } from "./each.js"
+import { real } from "./server.js"
 
 const using = <A, E>(config: Mysql.Config, body: (db: Database.Database) => Effect.Effect<A, E>) =>
   Effect.flatMap(Database.Database, body).pipe(Effect.provide(Mysql.layer({ pool: { max: 1 }, ...config })))
@@ -277,6 +278,22 @@ onServers("connecting", (on, { name, url }) => {
     }))
 })
 
+describe.skipIf(real("mysql") === undefined)("an option file", () => {
+  it.scoped("says which versions and ciphers of TLS may be agreed on", () =>
+    Effect.gen(function*() {
+      const { hostname, port, username } = new URL(real("mysql")?.url ?? "")
+      const agreed = (text: string) =>
+        Effect.flatMap(folder({ "my.cnf": `[client]\nhost=${hostname}\nport=${port}\nuser=${username}\nssl-mode=REQUIRED\n${text}` }), (path) =>
+          using({ readDefaultFile: join(path, "my.cnf") }, (db) => Effect.map(
+            db.unsafe("SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_version')").values,
+            (rows) => rows.map((row) => row[1])
+          )))
+      assert.strictEqual((yield* agreed(""))[1], "TLSv1.3")
+      assert.deepStrictEqual(yield* agreed("tls-version=TLSv1.2\nssl-cipher=ECDHE-RSA-AES256-GCM-SHA384"), ["ECDHE-RSA-AES256-GCM-SHA384", "TLSv1.2"])
+      assert.deepStrictEqual(yield* agreed("tls-version=tlsv1.2, TLSv1.3\ntls-ciphersuites=TLS_CHACHA20_POLY1305_SHA256"), ["TLS_CHACHA20_POLY1305_SHA256", "TLSv1.3"])
+    }))
+})
+
 describe("an option file that cannot be kept", () => {
   const said = (text: string) =>
     Effect.scoped(Effect.flatMap(folder({ "my.cnf": text }), (path) =>
@@ -286,7 +303,9 @@ describe("an option file that cannot be kept", () => {
     Effect.gen(function*() {
       for (const [text, word] of [
         ["[client]\npassword", "password"], ["[client]\nport = s3cr3t", "port"], ["[client]\nssl-mode = s3cr3t", "ssl-mode"],
-        ["[client]\nssl-capath = /s3cr3t", "ssl-capath"], ["[client]\npassword = \"s3cr3t", "line 2"], ["[client]\nssl-ca = /no/such/ca.pem", "ca.pem"],
+        ["[client]\nssl-capath = /s3cr3t", "ssl-capath is not supported: name the file, with ssl-ca"],
+        ["[client]\nssl-crlpath = /s3cr3t", "ssl-crlpath"], ["[client]\ntls-version = TLSv1.1,TLSv1.3", "tls-version"], ["[client]\ntls_version = s3cr3t", "tls-version"],
+        ["[client]\npassword = \"s3cr3t", "line 2"], ["[client]\nssl-ca = /no/such/ca.pem", "ca.pem"],
         ["!include /no/such/my.cnf", "/no/such/my.cnf"], ["!includedir /no/such", "/no/such"], ["!included s3cr3t", "line 1"]
       ] as const) {
         const [named, message] = yield* said(text)

@@ -22,12 +22,16 @@ export type FileConfig = Pick<Config,
   "host" | "port" | "unixSocket" | "database" | "username" | "password" | "charset" | "tls" | "compress" | "connectTimeout" | "initCommand"
 >
 
-const refused = ["ssl-capath", "ssl-crlpath", "ssl-fips-mode", "tls-version", "tls-ciphersuites"]
+const refused: Readonly<Record<string, string>> = {
+  "ssl-capath": "is not supported: name the file, with ssl-ca",
+  "ssl-crlpath": "is not supported: name the file, with ssl-crl",
+  "ssl-fips-mode": "is not supported"
+}
 
 /** The config that these options say. */
 export const configOf = (entries: Entries): Effect.Effect<FileConfig, Failure> =>
   Effect.gen(function*() {
-    for (const name of refused) if (entries.has(name)) yield* refuse(name, "is not supported")
+    for (const [name, words] of Object.entries(refused)) if (entries.has(name)) yield* refuse(name, words)
     if (entries.has("password") && entries.get("password") === undefined) {
       yield* refuse("password", "has no value: nobody is there to be asked for it")
     }
@@ -65,6 +69,15 @@ const modes: Readonly<Record<string, Tls.Mode>> = {
 // What OpenSSL has for TLS 1.3 by itself, of which `ssl-cipher` does not speak.
 const suites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
 
+const versions: ReadonlyArray<Tls.Version> = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+
+/** `tls-version` is a list, and TLS agrees on a range: a list with a gap cannot be kept. */
+const rangeOf = (list: string): Pick<Tls.Tls, "minVersion" | "maxVersion"> | undefined => {
+  const named = list.split(",").map((name) => versions.findIndex((version) => version.toLowerCase() === name.trim().toLowerCase()))
+  const [min, max] = [Math.min(...named), Math.max(...named)]
+  return min === -1 || new Set(named).size !== max - min + 1 ? undefined : { minVersion: versions[min], maxVersion: versions[max] }
+}
+
 /**
  * `ssl-mode` as MySQL means it: REQUIRED encrypts and checks nobody, VERIFY_CA the certificate, VERIFY_IDENTITY its name too.
  * MariaDB's `ssl` is REQUIRED, and with `ssl-verify-server-cert` VERIFY_IDENTITY; a `ssl-ca` makes it VERIFY_CA at least.
@@ -78,8 +91,12 @@ const tls = (entries: Entries): Effect.Effect<Tls.Tls | undefined, Failure> =>
       return path === undefined ? undefined : Tls.file(path, `readDefaultFile.${name}`)
     }
     const [ca, cert, key, crl] = [file("ssl-ca"), file("ssl-cert"), file("ssl-key"), file("ssl-crl")]
-    const ciphers = entries.get("ssl-cipher")
+    const [older, newer] = [entries.get("ssl-cipher"), entries.get("tls-ciphersuites")]
+    const ciphers = older === undefined && newer === undefined ? undefined : `${newer ?? suites}:${older ?? "DEFAULT"}`
+    const listed = entries.get("tls-version")
+    const range = listed === undefined ? undefined : rangeOf(listed)
+    if (listed !== undefined && range === undefined) yield* refuse("tls-version", `must be of ${versions.join(", ")}, without a gap between them`)
     const mode = isOn(entries, "ssl-verify-server-cert") && named !== "DISABLED" ? "verify-full" : named === undefined ? undefined : modes[named]
     const isWanted = mode !== undefined || isOn(entries, "ssl") || [ca, cert, key, crl, ciphers].some((one) => one !== undefined)
-    return isWanted ? { mode: mode ?? "require", ca, cert, key, crl, ciphers: ciphers === undefined ? undefined : `${suites}:${ciphers}` } : undefined
+    return isWanted ? { mode: mode ?? "require", ca, cert, key, crl, ciphers, ...range } : undefined
   })
