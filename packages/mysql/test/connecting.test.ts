@@ -242,6 +242,11 @@ onServers("connecting", (on, { name, url }) => {
         // A failure in the middle: what stands before it is applied, and the connection goes on.
         assert.strictEqual((yield* reasonOf(db.unsafe("DELETE FROM t; SELECT nothing_here; INSERT INTO t VALUES (9)").results))._tag, "SqlSyntaxError")
         assert.deepStrictEqual(yield* db`SELECT id FROM t`, [])
+        // A stream has the rows of the first that has any, and the failure of one behind it.
+        const streamed = (sql: string) => Stream.runCollect(db.unsafe(sql).stream)
+        assert.deepStrictEqual([...yield* streamed("INSERT INTO t VALUES (5); SELECT id FROM t; SELECT 6")], [{ id: 5 }])
+        assert.strictEqual((yield* reasonOf(streamed("SELECT id FROM t; SELECT nothing_here"))).outcome, "unknown")
+        assert.strictEqual((yield* db.pool.stats).closed, 0)
       }))
     }))
 

@@ -116,8 +116,7 @@ export class Mysql implements Connection.Connection {
     parse: (parts: ReadonlyArray<Part>) => A | SqlError.SqlError,
     warn?: (result: A, rows: ReadonlyArray<unknown>) => A
   ): Effect.Effect<A, SqlError.SqlError> {
-    // Several statements are no prepared one.
-    const query = this.settings.multipleStatements && given.prepare && isSeveral(given.sql) ? { ...given, prepare: false } : given
+    const query = this.preparable(given)
     const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
     if (this.wire.inTransaction && beginsAnother.test(query.sql)) return Exit.fail(chained(query.sql))
@@ -137,6 +136,11 @@ export class Mysql implements Connection.Connection {
         })
       send(text, query.prepare)
     })
+  }
+
+  // Several statements are no prepared one.
+  private preparable(query: Connection.Query): Connection.Query {
+    return this.settings.multipleStatements && query.prepare && isSeveral(query.sql) ? { ...query, prepare: false } : query
   }
 
   private reason(error: Driver.DriverError, about: About): SqlError.SqlError {
@@ -162,7 +166,7 @@ export class Mysql implements Connection.Connection {
   // ---- rows ----
 
   rows(given: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError, Scope.Scope> {
-    const query = asText(given)
+    const query = this.preparable(asText(given))
     // A stream's time is its consumer's: the server would count the pauses, too.
     const text = textOf({ ...query, timeout: undefined }, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
