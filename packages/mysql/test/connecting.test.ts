@@ -8,10 +8,12 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import mysql2 from "mysql2"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
+import { without } from "../../testkit/test/without.js"
 import { onServers, reasonOf } from "./each.js"
 import { real } from "./server.js"
 
@@ -34,6 +36,13 @@ const folder = (files: Readonly<Record<string, string>>) =>
 onServers("connecting", (on, { name, url }) => {
   const { hostname, port, username } = new URL(url)
   const place = { host: hostname, port: Number(port), username }
+
+  it.scopedLive("a mysql2 of another version, without what its packets are read by, is refused by its name", () =>
+    Effect.gen(function*() {
+      yield* without(mysql2.Connection.prototype, "startTLS")
+      const reason = yield* reasonOf(using(place, (db) => db.ping))
+      assert.deepStrictEqual([reason._tag, reason._tag === "UnsupportedError" ? reason.capability : "", reason.connection, reason.outcome], ["UnsupportedError", "mysql2", "broken", "not-applied"])
+    }))
 
   it.live("by host, port and user, by SQLAlchemy's url, and by the socket", () =>
     Effect.gen(function*() {

@@ -13,6 +13,8 @@ import * as Redacted from "effect/Redacted"
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
+import { Client } from "pg"
+import { without } from "../../testkit/test/without.js"
 import { reasonOf } from "./asking.js"
 import { asRoot, isMissing, url } from "./server.js"
 
@@ -61,6 +63,13 @@ const atHome = (path: string) =>
   }))
 
 describe.skipIf(isMissing)("Postgres, connecting", () => {
+  it.scopedLive("a pg of another version, without what its sessions are read by, is refused by its name", () =>
+    Effect.gen(function*() {
+      yield* without(Client.prototype, "getStartupConf")
+      const reason = yield* reasonOf(told({ ...at, username: server.username }))
+      assert.deepStrictEqual([reason._tag, reason._tag === "UnsupportedError" ? reason.capability : "", reason.connection, reason.outcome], ["UnsupportedError", "pg", "broken", "not-applied"])
+    }))
+
   it.scopedLive("fields win over the url, the url over the service, the service over the environment", () =>
     Effect.gen(function*() {
       const path = yield* folder

@@ -67,11 +67,27 @@ export interface Raw {
   destroy(): void
 }
 
-/** Begins to connect. Throws where an option cannot work. `secured` is told what TLS has agreed on. */
-export const open = (options: mysql2.ConnectionOptions, tls: false | TlsOptions, secured: (detail: string) => void): Raw => {
+// What mysql2's types know nothing of is looked for once: a later version may not have it.
+const seams = ["stream", "config", "packetParser", "handlePacket", "startTLS", "write", "_handleNetworkError", "_resetSequenceId"]
+
+const isRaw = (connection: object): connection is Raw => seams.every((name) => name in connection)
+
+const isOwn = (parser: object): parser is OwnParser => "_reusablePacket" in parser
+
+/**
+ * Begins to connect. Throws where an option cannot work. `secured` is told what TLS has agreed on. `undefined` where this version
+ * of mysql2 has not what this package needs.
+ */
+export const open = (options: mysql2.ConnectionOptions, tls: false | TlsOptions, secured: (detail: string) => void): Raw | undefined => {
   const stream = options.stream ?? (tls === false ? () => Socket.connect(whereOf(options)) : undefined)
-  const raw = mysql2.createConnection({ ...options, ...(stream === undefined ? {} : { stream }), ...(tls === false ? {} : { ssl: {} }) }) as unknown as Raw
-  scratch ??= (raw.packetParser as OwnParser)._reusablePacket.clone()
+  const connection = mysql2.createConnection({ ...options, ...(stream === undefined ? {} : { stream }), ...(tls === false ? {} : { ssl: {} }) })
+  const raw: object = connection
+  if (!isRaw(raw) || !isOwn(raw.packetParser)) {
+    connection.on("error", () => {})
+    connection.destroy()
+    return undefined
+  }
+  scratch ??= raw.packetParser._reusablePacket.clone()
   if (tls !== false) speak(raw, options.host ?? "localhost", tls, secured)
   return raw
 }
@@ -102,26 +118,22 @@ interface Packet {
   asError(encoding: string): DriverError
 }
 
-const internals = mysql2 as unknown as {
-  readonly CharsetToEncoding: ReadonlyArray<string>
-  readonly Charsets: Readonly<Record<string, number>>
-}
-
 /** The driver's packet, which it exports nowhere: one that belongs to no connection. */
 let scratch: Packet | undefined
 
 const at = (buffer: Buffer, start: number, end: number): Packet => {
+  // Bytes to read, and texts to write, are there only once a connection was opened, which made it.
   if (scratch === undefined) throw new Error("no connection was opened")
   return Object.assign(scratch, { buffer, start: start - 4, offset: start, end })
 }
 
 /** The driver's name for the character set of a collation. */
-export const encodingOf = (collation: number): string | undefined => internals.CharsetToEncoding[collation]
+export const encodingOf = (collation: number): string | undefined => mysql2.CharsetToEncoding[collation]
 
 /** A collation of a character set. */
 export const collationOf = (charset: string): number | undefined => {
   const prefix = `${charset.toUpperCase()}_`
-  return Object.entries(internals.Charsets).find(([name]) => name.startsWith(prefix))?.[1]
+  return Object.entries<number>({ ...mysql2.Charsets }).find(([name]) => name.startsWith(prefix))?.[1]
 }
 
 /** Throws where the driver's converter does not have the encoding. */

@@ -46,6 +46,9 @@ const inWays = <A>(
   return second === undefined ? attempt : Effect.catchIf(attempt, (error) => error.reason.code === "HANDSHAKE_NO_SSL_SUPPORT", () => open(settings, second, password, made))
 }
 
+const unknownDriver = (): Reason.UnsupportedError =>
+  new Reason.UnsupportedError({ message: "this version of mysql2 is not known: it lacks what its packets are read by", capability: "mysql2", operation: "connect", connection: "broken" })
+
 const open = <A>(
   settings: Settings,
   tls: Ways[0],
@@ -54,12 +57,13 @@ const open = <A>(
 ): Effect.Effect<A, SqlError.SqlError> =>
   Effect.async((resume) => {
     const { watch } = settings
-    let raw: Driver.Raw
+    let raw: Driver.Raw | undefined
     try {
       raw = Driver.open({ ...settings.driver, ...(password === undefined ? {} : { password }) }, tls, (detail) => watch?.passed("TLS", detail))
     } catch (error) {
       return resume(SqlError.fail(new Reason.ConfigError({ message: "the driver refuses the options", field: "clientFlags", operation: "connect", cause: error })))
     }
+    if (raw === undefined) return resume(SqlError.fail(unknownDriver()))
     if (watch !== undefined) Examination.follow(raw.stream, watch)
     let failed: Driver.DriverError | undefined
     // Without a listener of its own an 'error' event ends the process.

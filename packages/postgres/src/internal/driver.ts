@@ -9,7 +9,7 @@
  */
 import type { Duplex } from "node:stream"
 import { type ConnectionOptions as TlsOptions, TLSSocket } from "node:tls"
-import { Client, type ClientConfig, DatabaseError, types } from "pg"
+import { Client, DatabaseError, types } from "pg"
 
 /** What the server says in an ErrorResponse or a NoticeResponse, by the protocol's letters, as pg names it. */
 export interface ServerFields {
@@ -71,9 +71,18 @@ export interface Raw {
   on(event: "error", listener: (error: DriverError) => void): this
 }
 
-/** A Client that sends these parameters in its startup packet, and none of the environment's; TLS asks for the name that is given. */
-export const open = (options: Options, parameters: Readonly<Record<string, string>>): Raw => {
-  const raw = new Client(options as ClientConfig) as unknown as Raw
+// What pg's types know nothing of is looked for once: a later version may not have it.
+const isRaw = (client: object): client is Raw =>
+  ["getStartupConf", "_getActiveQuery"].every((name) => name in client) &&
+  "connection" in client && typeof client.connection === "object" && client.connection !== null && "upgradeToSSL" in client.connection
+
+/**
+ * A Client that sends these parameters in its startup packet, and none of the environment's; TLS asks for the name that is given.
+ * `undefined` where this version of pg has not what this package needs.
+ */
+export const open = (options: Options, parameters: Readonly<Record<string, string>>): Raw | undefined => {
+  const raw: object = new Client(options)
+  if (!isRaw(raw)) return undefined
   raw.getStartupConf = () => ({ user: options.user, database: options.database, ...parameters })
   const name = options.ssl === false ? undefined : options.ssl.servername
   // The driver puts the host in the place of the name that is to be asked for.

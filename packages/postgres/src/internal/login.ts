@@ -58,6 +58,9 @@ const mayDoOtherwise = ({ reason }: SqlError.SqlError): boolean =>
 
 const lacksTls = (error: SqlError.SqlError): boolean => error.reason.sqlState === undefined && error.message.includes("does not support SSL")
 
+const unknownDriver = (): Reason.UnsupportedError =>
+  new Reason.UnsupportedError({ message: "this version of pg is not known: it lacks what its sessions are read by", capability: "pg", operation: "connect", connection: "broken" })
+
 const open = <A>(settings: Settings, ssl: false | TlsOptions, password: string | undefined, made: Made<A>): Effect.Effect<A, SqlError.SqlError> =>
   Effect.async((resume) => {
     const { demands, driver, watch: told } = settings
@@ -68,6 +71,7 @@ const open = <A>(settings: Settings, ssl: false | TlsOptions, password: string |
       password: () => password ?? "",
       enableChannelBinding: ssl !== false && demands.channelBinding !== "disable"
     }, settings.parameters)
+    if (raw === undefined) return resume(SqlError.fail(unknownDriver()))
     if (told !== undefined) {
       Examination.follow(raw.connection.stream, told)
       Driver.onSecure(raw, (detail) => told.passed("TLS", detail))
