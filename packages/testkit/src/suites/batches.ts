@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Case } from "../Case.js"
+import type { Bench, Case } from "../Case.js"
 import { add, eventually, ids, misuse, within } from "../internal/asking.js"
 
 const insert = (db: Database.Database, id: number) => db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`
@@ -21,6 +21,17 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 
 /** A batcher over a database, in a scope of its own. */
 const batcher = (db: Database.Database, options: Batcher.Options) => Batcher.make(options).pipe(Effect.provideService(Database.Database, db))
+
+/** A database whose one connection somebody holds, and the batches up with it, until the gate is opened. */
+const heldUp = (bench: Bench) =>
+  Effect.gen(function*() {
+    const db = yield* bench.open({ pool: { max: 1 } })
+    const gate = yield* Deferred.make<void>()
+    const held = yield* Deferred.make<void>()
+    const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
+    yield* Deferred.await(held)
+    return { db, gate, writer }
+  })
 
 export const batches: ReadonlyArray<Case> = [
   {
@@ -152,12 +163,7 @@ export const batches: ReadonlyArray<Case> = [
     law: "B4",
     title: "a full buffer suspends its producers until it is sent, and loses nobody",
     run: (bench) => Effect.gen(function*() {
-      // One connection, so that whoever holds it holds the batches up.
-      const db = yield* bench.open({ pool: { max: 1 } })
-      const gate = yield* Deferred.make<void>()
-      const held = yield* Deferred.make<void>()
-      const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
-      yield* Deferred.await(held)
+      const { db, gate, writer } = yield* heldUp(bench)
       yield* Effect.scoped(Effect.gen(function*() {
         const batch = yield* batcher(db, { maxStatements: 10 })
         const producer = yield* Effect.fork(Effect.forEach(range(1, 500), (n) => batch.add(insert(db, n)), { discard: true }))
@@ -178,12 +184,7 @@ export const batches: ReadonlyArray<Case> = [
     law: "B4",
     title: "a suspended producer can be interrupted, and has added nothing",
     run: (bench) => Effect.gen(function*() {
-      // One connection, so that whoever holds it holds the batches up.
-      const db = yield* bench.open({ pool: { max: 1 } })
-      const gate = yield* Deferred.make<void>()
-      const held = yield* Deferred.make<void>()
-      const writer = yield* Effect.fork(db.transaction(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(gate))))
-      yield* Deferred.await(held)
+      const { db, gate, writer } = yield* heldUp(bench)
       const added: Array<number> = []
       yield* Effect.scoped(Effect.gen(function*() {
         const batch = yield* batcher(db, { maxStatements: 2 })
