@@ -104,7 +104,7 @@ export interface Client {
   readonly commit?: ((context: Context) => PromiseLike<unknown>) | undefined
   /** Rolls back. */
   readonly rollback?: ((context: Context) => PromiseLike<unknown>) | undefined
-  /** What a rejection means: UniqueViolation, DeadlockError, … `undefined` where it does not know. */
+  /** What a rejection means: UniqueViolation, DeadlockError, … `undefined` where it does not know, as where it throws. */
   readonly reason?: ((cause: unknown, sql: string | undefined) => Reason.Reason | undefined) | undefined
 }
 

@@ -192,6 +192,21 @@ describe("SB-36 a database of any async functions", () => {
       assert.strictEqual(closes, 3)
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 
+  it.live("a reason of the user's that throws is no defect: the failure is told without it, whether the client rejects or throws", () =>
+    Effect.gen(function*() {
+      const cause = new Error("no")
+      const reason = () => {
+        throw new Error("the reason's own")
+      }
+      const executes: ReadonlyArray<Execute> = [() => Promise.reject(cause), () => {
+        throw cause
+      }]
+      for (const execute of executes) {
+        const found = yield* reasonOf(using({ execute, reason }, (db) => db.unsafe("1")))
+        assert.deepStrictEqual([found._tag, found.message, found.cause], ["UnknownError", "no", cause])
+      }
+    }))
+
   it.live("whoever is interrupted while the client closes waits for it all the same", () =>
     Effect.gen(function*() {
       const log: Array<string> = []

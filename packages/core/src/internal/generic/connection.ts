@@ -103,6 +103,7 @@ export class GenericConnection implements Connection {
     const { running } = this
     if (running === undefined) return Effect.void
     running.controller.abort()
+    // It never rejects: whatever the client's own promise did was told to who waited for it.
     return Effect.promise(() => running.ended)
   })
 
@@ -152,9 +153,18 @@ export class GenericConnection implements Connection {
     })
   }
 
+  // The user's own function: what it throws tells nothing of the failure, and must not keep it from who waits.
+  private told(cause: unknown, sql: string | undefined): Reason.Reason | undefined {
+    try {
+      return this.client.reason?.(cause, sql)
+    } catch {
+      return undefined
+    }
+  }
+
   private failure(cause: unknown, operation: string, query: Pick<Query, "sql" | "params"> | undefined): SqlError.SqlError {
     if (SqlError.isSqlError(cause)) return cause
-    const told = this.client.reason?.(cause, query?.sql)
+    const told = this.told(cause, query?.sql)
     if (told !== undefined) return SqlError.make(told)
     const message = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : "the client rejected"
     return SqlError.make(new Reason.UnknownError({
