@@ -57,9 +57,8 @@ type Helper =
   | Stock.RecordUpdateHelperSingle
   | Stock.Identifier
 
-const notRun = (): never => {
-  throw new Error("the helper constructor runs no statement")
-}
+// The constructor of the helpers is on no database: what it is asked to run fails, before anything is sent.
+const nowhere = SqlError.fail(new Reason.UnsupportedError({ message: "the constructor of the helpers is on no database", capability: "statements" }))
 
 /**
  * The stock helpers: `in`, `insert`, `update`, `updateValues`, `and`, `or`, `csv`, `join`, `literal`.
@@ -67,7 +66,7 @@ const notRun = (): never => {
  * @internal
  */
 export const helpers: Stock.Constructor = Stock.make(
-  { pipe: notRun } as never,
+  nowhere,
   Stock.makeCompilerSqlite(),
   [],
   undefined

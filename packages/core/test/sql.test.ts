@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import type { Database } from "../src/Database.js"
 import type { Dialect } from "../src/Dialect.js"
 import * as Sql from "../src/Sql.js"
+import * as SqlError from "../src/SqlError.js"
 import { dialect, FakeServer } from "./fake.js"
 
 const opened = Effect.suspend(() => new FakeServer().database({ pool: { lazy: true } }))
@@ -89,6 +90,11 @@ describe("Q4 compiling", () => {
     ], (statement) => Effect.map(Effect.flip(statement), (error) => error.reason._tag === "LimitError" ? error.reason.limit : error.reason._tag))
     assert.deepStrictEqual(tags, ["maxParameters", "maxStatementBytes"])
     assert.strictEqual(server.attempts, 0)
+  }))
+
+  it.effect("what the constructor of the helpers is asked to run fails typed: it is on no database", () => Effect.gen(function*() {
+    const error = yield* Effect.flip(Sql.helpers`SELECT 1`)
+    assert.isTrue(SqlError.isSqlError(error) && error.reason._tag === "UnsupportedError")
   }))
 
   it.scoped("named parameters become the dialect's placeholders", () => Effect.gen(function*() {

@@ -357,7 +357,7 @@ const gone = (operation: string): SqlError.SqlError =>
 
 /** What the connection's server was when it was connected to. */
 export const role = (connection: Connection.Connection) =>
-  isMysql(connection) ? Servers.roleOf(connection.server) : Effect.dieMessage("the pool of MySQL holds its own connections")
+  Servers.roleOf(isMysql(connection) ? connection.server : undefined)
 
 /** Whether a connection is one of ours. */
 export const isMysql = (connection: Connection.Connection): connection is Mysql => connection instanceof Mysql

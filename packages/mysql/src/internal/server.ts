@@ -41,8 +41,8 @@ export const ask = (wire: Wire): Effect.Effect<Server, SqlError.SqlError> =>
   )
 
 /** The role, where somebody depends on it. */
-export const roleOf = (server: Server): Effect.Effect<Hosts.Role, SqlError.SqlError> =>
-  server.role === undefined
+export const roleOf = (server: Server | undefined): Effect.Effect<Hosts.Role, SqlError.SqlError> =>
+  server?.role === undefined
     ? SqlError.fail(new Reason.UnsupportedError({
       message: "the server does not tell whether it is read_only, and targetSessionAttrs depends on it",
       capability: "targetSessionAttrs",
