@@ -15,6 +15,7 @@ describe("V4 a database of another copy of this package", () => {
     const server = new FakeServer()
     const db = yield* server.database()
     const users = Table.make("users", { id: Column.integer().autoIncrement(), name: Column.text().notNull().unique().index() })
+    const teams = Table.make("teams", { id: Column.integer().autoIncrement() })
     const where = users.id.eq(1)
     for (const effect of [
       users.select(db).where(where),
@@ -27,7 +28,8 @@ describe("V4 a database of another copy of this package", () => {
       users.update(db, { name: "Ada" }).where(where),
       users.delete(db).all(),
       Table.create(db, users),
-      Table.createAll(db, [users]),
+      Table.createAll(db, [users, teams]),
+      Table.dropAll(db, [users, teams]),
       Table.drop(db, users),
       Table.exists(db, "users"),
       Table.names(db),

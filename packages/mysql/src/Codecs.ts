@@ -107,6 +107,7 @@ export const encoder = <A>(is: (value: unknown) => value is A, encode: (value: A
   is,
   encode: (value) => {
     if (is(value)) return encode(value)
+    // Whoever calls it has asked `is` before, as ours does: this is for who has not, and a DataError where a query has come to it.
     throw new TypeError("the value is not of the encoder's kind")
   }
 })

@@ -101,6 +101,7 @@ const bytes: Decoders = {
 
 const midnight = (offset: number) => (text: string): Date => {
   const date = new Date(Date.parse(`${text}T00:00:00Z`) - offset * 60_000)
+  // A decoder says by throwing that it cannot read a value: a DataError that names the column comes of it.
   if (Number.isNaN(date.getTime())) throw new RangeError("no Date can be that")
   return date
 }

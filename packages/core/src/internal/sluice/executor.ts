@@ -20,7 +20,8 @@ export type Provided = DatabaseId | SqlClient
 /** The verbs over a database, run as the work of one place. */
 export const executor = (database: Database, work: Work<Provided>): Sluice.Executor => {
   const statement = <A, V>(first: TemplateStringsArray | Statement<A, V>, args: ReadonlyArray<unknown>): Statement<A, V> =>
-    // What a template's rows are its caller has said: the overloads of `query` are those of `database`.
+    // What a template's rows are its caller has said, and no type can prove it. The overloads of `query` are those of `database`,
+    // of which a call from here could only name one.
     isTemplate(first) ? database(first, ...args) as unknown as Statement<A, V> : first
   return {
     sql: database,

@@ -31,6 +31,7 @@ const foreignClient = ({ dialect: theirs }: Database): Client => {
   foreign.add(dialect)
   return {
     dialect,
+    // Nobody looks for a pool before the dialect's tables: a statement compiles first, and a transaction of tables asks for them, too.
     get pools(): never {
       throw new Error("unreachable: no statement of this client compiles")
     },
