@@ -43,9 +43,11 @@ export interface Called {
  * Calls a stored procedure: one value for each of its parameters, in their order. What stands in the place of an OUT
  * parameter is not read: write null. The name may have its schema's before it, `shop.total`; each part is quoted.
  *
- * The values of OUT and INOUT parameters come back with their declared types, in the same round trip. On a session it
+ * The values of OUT and INOUT parameters come back with their declared types, in the same round trip. MySQL sends a text of
+ * another character set than utf8mb4 as its bytes, and does not say so: a DataError, unless it is ASCII. On a session it
  * runs inside of `session.provide`, in a transaction inside of that. Fails with SqlSyntaxError where there is no such
- * procedure or it has another number of parameters, and with whatever a statement of it fails with.
+ * procedure or it has another number of parameters, and with whatever a statement of it fails with: outside of a transaction
+ * what came before that may have been done for good, and the outcome is `unknown`.
  *
  * @example
  * ```ts

@@ -45,6 +45,17 @@ onServers("callProcedure (CY-13)", (on) => {
       assert.deepStrictEqual(results, [])
     })))
 
+  it.live("out parameters of BIT are the bytes that its columns are", () =>
+    on({}, (db) => Effect.gen(function*() {
+      yield* db.unsafe(`CREATE PROCEDURE bits(OUT one BIT(1), OUT ten BIT(10), OUT least BIT(64), OUT most BIT(64), OUT none BIT(9))
+        SELECT 1, 513, 0, 18446744073709551615, NULL INTO one, ten, least, most, none`)
+      const { outParameters } = yield* Mysql.callProcedure(db, "bits", Array.from({ length: 5 }, () => null))
+      yield* db`CREATE TABLE bits (one BIT(1), ten BIT(10), least BIT(64), most BIT(64), none BIT(9))`
+      yield* db`INSERT INTO bits VALUES (1, 513, 0, 18446744073709551615, NULL)`
+      assert.deepStrictEqual(outParameters, (yield* db<Record<string, unknown>>`SELECT * FROM bits`.one))
+      assert.deepStrictEqual(outParameters["ten"], new Uint8Array([2, 1]))
+    })))
+
   it.live("one without parameters, result sets or anything tells what it changed", () =>
     on({}, (db) => Effect.gen(function*() {
       yield* create(db)

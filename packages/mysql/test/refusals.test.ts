@@ -9,6 +9,7 @@ import type * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { createServer } from "node:net"
 import { onServers, reasonOf } from "./each.js"
 
@@ -111,6 +112,18 @@ onServers("refusals", (on, { name, url }) => {
       const [tag] = yield* column(db`INSERT INTO t (doc) VALUES (${"{no json"})`)
       assert.strictEqual(tag, name === "mysql" ? "DataError" : "ConstraintError")
       assert.strictEqual((yield* reasonOf(db`SELECT 9223372036854775807 + ${1}`))._tag, "DataError")
+      assert.deepStrictEqual([yield* kept(db), yield* db<number>`SELECT COUNT(*) FROM t`.scalar], [id, 0])
+    })))
+
+  it.live("LOAD DATA LOCAL of one's own is refused before it is sent: no file is ever read", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (t TEXT)`
+      const id = yield* kept(db)
+      const load = db.unsafe("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE t")
+      for (const failing of [load, load.unprepared, Stream.runDrain(load.stream), load.result]) {
+        const reason = yield* reasonOf(failing)
+        assert.deepStrictEqual([reason._tag, reason.connection, reason.outcome], ["UnsupportedError", "usable", "not-applied"])
+      }
       assert.deepStrictEqual([yield* kept(db), yield* db<number>`SELECT COUNT(*) FROM t`.scalar], [id, 0])
     })))
 

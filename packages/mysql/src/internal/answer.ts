@@ -181,7 +181,7 @@ export abstract class Answer extends Task {
     wire.eof(bytes, from)
     if ((wire.status & Status.outParameters) !== 0) wire.hasOuts = true
     this.isSkipped = this.isDropped
-    this.read = this.fields!.reader(this.text.reading ?? lists, this.isPrepared)
+    this.read = this.fields!.reader(this.text.reading ?? lists, !this.isPrepared ? "text" : wire.hasOuts ? "outs" : "binary")
     this.expected = Next.row
     this.columns(this.fields!)
   }

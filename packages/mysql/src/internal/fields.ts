@@ -50,13 +50,13 @@ export class Fields {
     return this.twice
   }
 
-  /** What reads a row; `isBinary`: of a prepared statement. */
-  reader(reading: Decode.Reading, isBinary: boolean): Rows.RowReader {
-    return this.readers[keyOf(reading, isBinary)] ??= Rows.readerOf(this.list, reading, isBinary)
+  /** What reads a row, in this form. */
+  reader(reading: Decode.Reading, form: Rows.Form): Rows.RowReader {
+    return this.readers[keyOf(reading, form)] ??= Rows.readerOf(this.list, reading, form)
   }
 }
 
 // Decoders and zone are the same for all of a database's; our own statements have none.
-const keyOf = ({ bigints, dates, decimals, decoders, rowMode }: Decode.Reading, isBinary: boolean): number =>
-  (rowMode === "object" ? 1 : rowMode === "bytes" ? 64 : 0) | (bigints ? 2 : 0) | (isBinary ? 4 : 0) | (decoders === undefined ? 0 : 8)
+const keyOf = ({ bigints, dates, decimals, decoders, rowMode }: Decode.Reading, form: Rows.Form): number =>
+  (rowMode === "object" ? 1 : rowMode === "bytes" ? 64 : 0) | (bigints ? 2 : 0) | (form === "text" ? 0 : form === "binary" ? 4 : 128) | (decoders === undefined ? 0 : 8)
   | (dates === "date" ? 16 : 0) | (decimals === "BigDecimal" ? 32 : 0)

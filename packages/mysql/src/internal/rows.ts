@@ -7,7 +7,7 @@
  * @internal
  */
 import { binaryOf } from "./binary.js"
-import { decoderOf, exactly, type Field, fixOf, type Reading } from "./decode.js"
+import { decoderOf, exactly, type Field, fixOf, type Reading, Type } from "./decode.js"
 import type { Place } from "./place.js"
 import type { Read } from "./strings.js"
 import { textualOf } from "./textual.js"
@@ -15,20 +15,32 @@ import { textualOf } from "./textual.js"
 /** Reads a row. Throws `Unfit` where a value cannot be what was asked for. */
 export type RowReader = (place: Place) => unknown
 
-/** The reader of rows of these fields; `isBinary`: of a prepared statement. */
-export const readerOf = (fields: ReadonlyArray<Field>, reading: Reading, isBinary: boolean): RowReader => {
-  const reads = fields.map((field) => readOf(field, reading, isBinary))
+/** How a row is written: a text's, a prepared statement's, or a procedure's out parameters, of which only those of a prepared one come. */
+export type Form = "text" | "binary" | "outs"
+
+/** The reader of rows of these fields. */
+export const readerOf = (fields: ReadonlyArray<Field>, reading: Reading, form: Form): RowReader => {
+  const isBinary = form !== "text"
+  const reads = fields.map((field) => readOf(field, reading, form))
   return compile(fields, reads, reading, isBinary) ?? loop(fields, reads, reading, isBinary)
 }
 
 const bytes: Read = (place) => place.bytes()
 
-const readOf = (field: Field, reading: Reading, isBinary: boolean): Read => {
+const readOf = (field: Field, reading: Reading, form: Form): Read => {
   if (reading.rowMode === "bytes") return bytes
+  const isBinary = form !== "text"
   const plain = decoderOf(field, reading) === undefined ? reading : exactly(reading)
-  const read = isBinary ? binaryOf(field, plain) : textualOf(field, plain)
+  const read = !isBinary ? textualOf(field, plain) : form === "outs" && field.type === Type.bit ? bitsOf(field) : binaryOf(field, plain)
   const fix = fixOf(field, reading, isBinary)
   return fix === undefined ? read : (place) => fix(read(place))
+}
+
+// The bits of a column come as they are, those of an out parameter as the digits of a number, which MySQL takes for signed.
+const bitsOf = ({ columnLength }: Field): Read => (place) => {
+  const bits = Buffer.alloc(8)
+  bits.writeBigUInt64BE(BigInt.asUintN(64, BigInt(place.ascii())))
+  return new Uint8Array(bits.subarray(8 - Math.ceil(columnLength / 8)))
 }
 
 // Of the binary protocol: the first byte is 0, and the bits of the NULLs begin at the third one.

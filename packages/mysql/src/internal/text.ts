@@ -56,7 +56,7 @@ const textWith = (query: Connection.Query, { isMariadb, maxPacket, settings, sha
   const { backslashes } = wire
   const { offset } = settings
   const reading = readingOf(query, settings)
-  const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket) ?? misplaced(query, wire)
+  const refusal = miscounted(query.sql, query.params.length, backslashes) ?? tooLarge(query, maxPacket) ?? misplaced(query, wire) ?? loading(query.sql)
   if (refusal !== undefined) return refusal
   if (query.prepare) {
     const values = encode(query.params, query.sql, offset)
@@ -81,6 +81,19 @@ const misplaced = ({ params, sql }: Connection.Query, wire: Speech): SqlError.Sq
     statement: sql
   }))
 }
+
+const loadsLocal = /^\s*LOAD\s+(?:DATA|XML)\s+(?:LOW_PRIORITY\s+|CONCURRENT\s+)?LOCAL\b/i
+
+// The server would ask for the file, and get none.
+const loading = (sql: string): SqlError.SqlError | undefined =>
+  loadsLocal.test(sql)
+    ? SqlError.make(new Reason.UnsupportedError({
+      message: "no file is ever read for LOAD DATA LOCAL: load rows by BulkSink, or by `bulk` of a connection",
+      capability: "localInfile",
+      operation: "execute",
+      statement: sql
+    }))
+    : undefined
 
 // The server closes a connection that sends it more than max_allowed_packet: refused here, it stays usable (law Q5).
 const tooLarge = (query: Connection.Query, maxPacket: number): SqlError.SqlError | undefined => {
