@@ -9,31 +9,9 @@ import * as Fiber from "effect/Fiber"
 import * as EffectScope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as fc from "effect/FastCheck"
-import * as Hosts from "../src/Hosts.js"
-import { type FakeConnection, FakeServer, query, refused } from "./fake.js"
-
-const primary: Hosts.Role = { isStandby: false, isReadOnly: false }
-const standby: Hosts.Role = { isStandby: true, isReadOnly: true }
-
-class Host extends FakeServer {
-  role = primary
-  demoted: (() => void) | undefined = undefined
-}
-
-const overHosts = (hosts: ReadonlyArray<Host>, config: Partial<Hosts.Options<FakeConnection, Host>>) =>
-  Hosts.pool<FakeConnection, Host>({
-    name: "orders",
-    lazy: true,
-    closeTimeout: 0,
-    targetSessionAttrs: "primary",
-    endpoints: hosts.map((host, index) => ({ label: `host ${index}`, endpoint: host })),
-    connect: (host, demoted) => {
-      host.demoted = demoted
-      return host.connect
-    },
-    role: (connection) => Effect.sync(() => (connection.server as Host).role),
-    ...config
-  })
+import type * as Hosts from "../src/Hosts.js"
+import { query, refused } from "./fake.js"
+import { named, pool as overHosts, primary, standby } from "./fake-hosts.js"
 
 describe("Hosts, whatever happens", () => {
   type Step =
@@ -51,9 +29,8 @@ describe("Hosts, whatever happens", () => {
 
   const walk = (program: ReadonlyArray<Step>, target: Hosts.TargetSessionAttrs, balance: "disable" | "random") =>
     Effect.gen(function*() {
-      const hosts = [new Host(), new Host(), new Host()]
+      const hosts = named([primary, standby, standby])
       for (const [index, host] of hosts.entries()) {
-        host.role = index === 0 ? primary : standby
         host.connectTime = 3 + index
         host.settleTime = 2
       }
