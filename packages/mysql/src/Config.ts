@@ -106,7 +106,10 @@ export interface Config extends Database.Config, Hosts.Config {
   readonly charset?: string | undefined
   /** The connection's collation. Default: the server's for the character set. */
   readonly collation?: string | undefined
-  /** `sql_mode` of every session. Default: the server's. */
+  /**
+   * `sql_mode` of every session. Default: the server's. Where the server's own has NO_BACKSLASH_ESCAPES, say it here, too:
+   * scripts, batches and `:name` parameters take a backslash in a string for an escape without it.
+   */
   readonly sqlMode?: string | undefined
   /**
    * Statements that every session runs when it is new, and again after every reset. One that fails fails the connecting

@@ -66,7 +66,7 @@ export const make = (
     const controls = yield* Control.make
     const isOne = checked.places.length === 1
     const servers = isOne ? checked.endpoint : checked.places.map(endpointOf).join(",")
-    const dialect = dialectAt(checked.offset)
+    const dialect = dialectAt(checked.offset, checked.hasEscapes)
     const write = yield* Hosts.pool<Connection, Place>({
       ...config.pool,
       ...checked.target,

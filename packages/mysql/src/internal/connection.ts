@@ -140,7 +140,7 @@ export class Mysql implements Connection.Connection {
 
   // Several statements are no prepared one.
   private preparable(query: Connection.Query): Connection.Query {
-    return this.settings.multipleStatements && query.prepare && isSeveral(query.sql) ? { ...query, prepare: false } : query
+    return this.settings.multipleStatements && query.prepare && isSeveral(query.sql, this.settings.hasEscapes) ? { ...query, prepare: false } : query
   }
 
   private reason(error: Driver.DriverError, about: About): SqlError.SqlError {

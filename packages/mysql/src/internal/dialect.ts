@@ -67,8 +67,14 @@ export const dialect: Dialect.Dialect = {
   tables: tables(0)
 }
 
+/** The lexicon of sessions in which a backslash escapes, or does not: NO_BACKSLASH_ESCAPES. */
+export const lexiconOf = (hasEscapes: boolean): SqlScript.Lexicon => hasEscapes ? lexicon : literal
+
+const literal: SqlScript.Lexicon = { ...lexicon, backslashEscapes: false }
+
 /** The dialect of a database whose sessions are so many minutes from UTC. */
-export const dialectAt = (offset: number): Dialect.Dialect => offset === 0 ? dialect : { ...dialect, tables: tables(offset) }
+export const dialectAt = (offset: number, hasEscapes: boolean): Dialect.Dialect =>
+  offset === 0 && hasEscapes ? dialect : { ...dialect, lexicon: lexiconOf(hasEscapes), tables: tables(offset) }
 
 /** What mysql2 answers: rows for a statement that has them, else a result header. */
 export const raw = (result: Result): unknown =>

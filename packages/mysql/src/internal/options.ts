@@ -60,6 +60,8 @@ export interface Settings {
   readonly decoders: Decoders | undefined
   readonly encoders: ReadonlyArray<Encoder>
   readonly offset: number
+  /** A backslash escapes in its texts, as far as the config says. */
+  readonly hasEscapes: boolean
   readonly discardLimit: number
   readonly maxPreparedStatements: number
   /** Columns that the servers have described before. */
@@ -151,6 +153,7 @@ export const settings = (given: Config): Effect.Effect<Checked, SqlError.SqlErro
       decoders: yield* decodersOf(config.decoders),
       encoders: config.encoders ?? [],
       offset,
+      hasEscapes: !/\bNO_BACKSLASH_ESCAPES\b/i.test(config.sqlMode ?? ""),
       discardLimit: yield* Options.count("discardLimit", config.discardLimit, 16_777_216, 0),
       maxPreparedStatements: yield* Options.count("maxPreparedStatements", config.maxPreparedStatements, 200, 1),
       definitions: new Definitions(),

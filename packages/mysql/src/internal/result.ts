@@ -37,7 +37,7 @@ export const readAll = (
   hasOuts: boolean
 ): ReadonlyArray<Connection.Result> | SqlError.SqlError => {
   // Of several statements each has an answer of its own.
-  const { header, outs, sets } = settings.multipleStatements && isSeveral(query.sql) ? { header: undefined, outs: undefined, sets: parts } : divided(parts, hasOuts)
+  const { header, outs, sets } = settings.multipleStatements && isSeveral(query.sql, settings.hasEscapes) ? { header: undefined, outs: undefined, sets: parts } : divided(parts, hasOuts)
   const out: Array<Connection.Result> = []
   for (const part of sets) {
     const result = read(query, part, part.header)

@@ -13,7 +13,7 @@ import * as SqlScript from "@sluice/core/SqlScript"
 import * as Either from "effect/Either"
 import { foreignTo, type Speech } from "./charset.js"
 import type { Reading } from "./decode.js"
-import { dialect } from "./dialect.js"
+import { lexiconOf } from "./dialect.js"
 import { encoded } from "./encoders.js"
 import type { Source } from "./infile.js"
 import { limited } from "./limit.js"
@@ -43,7 +43,8 @@ export interface Session {
 }
 
 /** Whether a text is several statements: those are not prepared. */
-export const isSeveral = (sql: string): boolean => sql.includes(";") && Either.getOrElse(SqlScript.split(sql, dialect.lexicon), () => []).length > 1
+export const isSeveral = (sql: string, hasEscapes: boolean): boolean =>
+  sql.includes(";") && Either.getOrElse(SqlScript.split(sql, lexiconOf(hasEscapes)), () => []).length > 1
 
 /** What is sent of a query. */
 export const textOf = (query: Connection.Query, session: Session): Text | SqlError.SqlError => {

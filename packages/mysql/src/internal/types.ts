@@ -13,7 +13,7 @@ import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as BigDecimal from "effect/BigDecimal"
 import * as SqlScript from "@sluice/core/SqlScript"
-import { dialect } from "./dialect.js"
+import { lexiconOf } from "./dialect.js"
 import { Decimal, type Value } from "./packet.js"
 
 const least = -(2n ** 63n)
@@ -165,7 +165,7 @@ export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string>
 const cutAt = (sql: string, backslashes: boolean): ReadonlyArray<string> => {
   const parts: Array<string> = []
   let at = 0
-  for (const token of SqlScript.tokens(sql, { ...dialect.lexicon, backslashEscapes: backslashes })) {
+  for (const token of SqlScript.tokens(sql, lexiconOf(backslashes))) {
     if (token.kind !== "parameter" || sql[token.start] !== "?") continue
     parts.push(sql.slice(at, token.start))
     at = token.start + 1

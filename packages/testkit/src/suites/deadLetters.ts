@@ -75,6 +75,26 @@ export const deadLetters: ReadonlyArray<Case> = [
   },
   {
     law: "B3",
+    title: "a bad row that COMMIT alone refuses, for a deferred constraint, is found by transactions of their own, and the others are applied",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      for (const sql of bench.profile.sql.deferred) yield* db.unsafe(sql)
+      yield* db`INSERT INTO parents (id) VALUES (1)`
+      for (const mergeInserts of [false, true]) {
+        yield* db`DELETE FROM children`
+        const { deadLetter, letters } = drawer()
+        const statements = range(1, 40).map((id) => `INSERT INTO children (id, parent) VALUES (${id}, ${id === 14 || id === 31 ? 99 : 1})`)
+        const report = yield* Effect.scoped(Effect.flatMap(batcher(db, { deadLetter, mergeInserts, maxStatements: 25 }), (batch) => batch.process(statements)))
+        assert.deepStrictEqual(letters.map(({ error, index, outcome }) => [index, error?._tag === "SqlError" ? error.reason._tag : error?._tag, outcome]), [
+          [13, "ConstraintError", "not-applied"], [30, "ConstraintError", "not-applied"]
+        ])
+        assert.deepStrictEqual([report.sent, report.deadLettered], [38, 2])
+        assert.deepStrictEqual(yield* db<{ id: number }>`SELECT id FROM children ORDER BY id`.column("id"), range(1, 40).filter((id) => id !== 14 && id !== 31))
+      }
+    })
+  },
+  {
+    law: "B3",
     title: "without transactions every statement but the bad one is applied, too",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
