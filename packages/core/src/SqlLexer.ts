@@ -15,7 +15,8 @@ import { Lexer as Reader } from "./internal/sqlScript/Lexer.js"
  * What a dialect's routines may hold between their first semicolon and their last.
  *
  * `none`: their bodies are strings. `trigger`: the statements of CREATE TRIGGER, until `; END` (SQLite). `routine`: blocks
- * of BEGIN, IF, CASE, LOOP, WHILE and REPEAT, nested (MySQL). `atomic`: BEGIN ATOMIC … END (PostgreSQL).
+ * of BEGIN, IF, CASE, LOOP, WHILE and REPEAT, nested (MySQL). `atomic`: BEGIN ATOMIC … END, and the commands of a rule in
+ * their parentheses (PostgreSQL).
  *
  * @example
  * ```ts
@@ -63,6 +64,11 @@ export interface Lexicon {
   readonly executableComments: boolean
   /** `DELIMITER //` in a script is for whoever splits it: the delimiter from the next line on (MySQL). */
   readonly delimiterCommand: boolean
+  /**
+   * `\connect` and the data behind COPY … FROM stdin are for psql, and no SQL: what splits a script refuses them, but for the
+   * `\restrict` with which pg_dump begins (PostgreSQL).
+   */
+  readonly psqlCommands: boolean
   /** What a routine's body holds: semicolons there end no statement. */
   readonly bodies: Bodies
 }
@@ -91,6 +97,7 @@ export const ansi: Lexicon = {
   spacedDashes: false,
   executableComments: false,
   delimiterCommand: false,
+  psqlCommands: false,
   bodies: "none"
 }
 

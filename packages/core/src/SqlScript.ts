@@ -61,8 +61,9 @@ export interface SplitOptions {
  * with no more of it in memory than one statement.
  *
  * A semicolon inside quotes, comments or a routine's body splits nothing. A piece that holds only comments is left out. A
- * quote or a comment that never ends is a SqlSyntaxError with the line where it begins; of a stream, the statements
- * before it come first. Bytes that are no UTF-8 are a DataError.
+ * quote or a comment that never ends is a SqlSyntaxError with the line where it begins, and so is what only psql
+ * understands: its commands (`\connect`) and COPY … FROM stdin with its data. Of a stream, the statements before it come
+ * first. Bytes that are no UTF-8 are a DataError.
  *
  * @example
  * ```ts

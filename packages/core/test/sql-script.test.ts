@@ -14,7 +14,7 @@ import type { SqlError } from "../src/SqlError.js"
 import * as SqlScript from "../src/SqlScript.js"
 
 const sqlite: SqlScript.Lexicon = { ...SqlScript.ansi, backticks: true, brackets: true, bodies: "trigger" }
-const pg: SqlScript.Lexicon = { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true, bodies: "atomic" }
+const pg: SqlScript.Lexicon = { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true, psqlCommands: true, bodies: "atomic" }
 const mysql: SqlScript.Lexicon = {
   ...SqlScript.ansi, backslashEscapes: true, backticks: true, hashComments: true, spacedDashes: true, executableComments: true,
   delimiterCommand: true, bodies: "routine"
@@ -117,6 +117,33 @@ describe("split", () => {
     assert.deepStrictEqual(pieces(`${routines.join(";\n")};\nSELECT 1; BEGIN; SELECT 2; COMMIT`, mysql), [...routines, "SELECT 1", "BEGIN", "SELECT 2", "COMMIT"])
   })
 
+  it("not inside of a rule's parentheses, where PostgreSQL has several commands", () => {
+    const rule = "CREATE RULE r AS ON UPDATE TO t WHERE (new.id < (0)) DO INSTEAD ( INSERT INTO t VALUES (')'); DELETE FROM t WHERE id IN (1); )"
+    assert.deepStrictEqual(pieces(`${rule};\nCREATE OR REPLACE RULE s AS ON INSERT TO t DO NOTHING; SELECT (1`, pg), [rule, "CREATE OR REPLACE RULE s AS ON INSERT TO t DO NOTHING", "SELECT (1"])
+    assert.deepStrictEqual(pieces("CREATE FUNCTION f(a int DEFAULT (CASE 1 WHEN 1 THEN 2 END)) RETURNS int RETURN (a); SELECT 1", pg).length, 2)
+  })
+
+  it("refuses what only psql understands, with its line: its commands, and the data behind COPY", () => {
+    const refused = (text: string) => {
+      const { reason } = Either.getOrThrow(Either.flip(SqlScript.split(text, pg)))
+      assert.strictEqual(reason._tag, "SqlSyntaxError")
+      return reason.message
+    }
+    assert.match(refused("SELECT 1;\n\n\\connect other\nSELECT 2"), /^statement 2 of the script, line 3: a command of psql that begins here is no SQL/)
+    assert.match(refused("SELECT 1\n\\gexec\n"), /^statement 1 of the script, line 2: a command of psql/)
+    assert.match(refused("\\restrict a\n\\i x"), /^statement 1 of the script, line 2: a command of psql/)
+    for (const copy of ["COPY public.t (a, b) FROM stdin", "copy \"t;\" from STDIN WITH (FORMAT csv)", "COPY /* ; */ t FROM -- c\nStdin"]) {
+      assert.match(refused(`SELECT 1;\n${copy};\n1\tit's; open\n\\.\n`), /^statement 2 of the script, line 2: a COPY from stdin that begins here has data behind it/)
+    }
+    // What a server runs by itself is a statement as any other, and a backslash in quotes is none of psql's.
+    for (const text of ["COPY t FROM '/stdin'", "COPY (SELECT a FROM stdin) TO STDOUT", "SELECT copy, a FROM stdin", "SELECT '\\x', E'\\\\', $$\\d$$ /* \\i */"]) {
+      assert.deepStrictEqual(pieces(`${text};\nSELECT 2`, pg), [text, "SELECT 2"])
+    }
+    assert.deepStrictEqual(pieces("--\n-- dump\n--\n\n\\restrict abC1\n\nSET a = 1;\n\n\\unrestrict abC1\n", pg), ["SET a = 1"])
+    assert.deepStrictEqual(pieces("\\unrestrict abC1", pg), [])
+    assert.deepStrictEqual(pieces("SELECT \\N; COPY t FROM stdin", mysql), ["SELECT \\N", "COPY t FROM stdin"])
+  })
+
   it("at the delimiter that a script for MySQL asks for", () => {
     assert.deepStrictEqual(
       pieces("SELECT 1;\nDELIMITER $$\nCREATE PROCEDURE p() BEGIN SELECT '$$'; END$$\ndelimiter // \nSELECT 2; SELECT 3//\nDELIMITER ;\nSELECT 4; SELECT delimiter", mysql),
@@ -156,6 +183,7 @@ describe("split of a stream", () => {
   const fragments = fc.constantFrom(
     "SELECT 1", ";", "; ", "\n", "'a;b'", "'it''s'", "'\\'", "E'\\';'", "\"n;\"\"\"", "`q;``", "[b;]", "$$", "$t$;$t$", "$t$ $$ ; $t$", "-- c;\n", "--", "# h;\n", "/* c; */",
     "/* /* n */ ; */", "/*!50003 CREATE", "*/", "DELIMITER $$\n", "DELIMITER ;\n", "END$$", "BEGIN", "END", "CREATE TRIGGER t BEGIN", "CREATE FUNCTION f() BEGIN ATOMIC", "CASE", "é😀",
+    "\\connect x\n", "\\restrict a\n", "\\", "COPY t FROM", "STDIN", "CREATE RULE r DO (", "(", ")",
     `'${long}''${long}'`, `/*${long}*/`, `-- ${long}\n`, `$t$${long}$t$`, long, "0x" + "f".repeat(1_200), ":=", "::", "::", "?1"
   )
 

@@ -214,12 +214,15 @@ const blocks = <A>(
 
 // ---- the command ----
 
+// Here the data comes beside the statement, and not behind it.
+const lexicon: SqlScript.Lexicon = { ...dialect.lexicon, psqlCommands: false }
+
 const command = (direction: "FROM STDIN" | "TO STDOUT", place: CopySource, options: CopyOptions | undefined): Either.Either<string, SqlError.SqlError> => {
   const { delimiter, format = "text", header = false } = options ?? {}
   if (typeof place === "string") {
     if (options !== undefined) return refuse("options", "a COPY of your own says itself how its data looks")
     // One text goes as a whole: a second statement behind it would run.
-    const isOne = !place.includes("\0") && Either.getOrElse(SqlScript.split(place, dialect.lexicon), () => []).length === 1
+    const isOne = !place.includes("\0") && Either.getOrElse(SqlScript.split(place, lexicon), () => []).length === 1
     const pattern = direction === "FROM STDIN" ? /^\s*COPY\b[^]*\bFROM\s+STDIN\b/i : /^\s*COPY\b[^]*\bTO\s+STDOUT\b/i
     return isOne && pattern.test(place) ? Either.right(place) : refuse("statement", `the statement must be one COPY … ${direction}`)
   }

@@ -47,7 +47,7 @@ export const dialect: Dialect.Dialect = {
   arrays: true,
   updateValues: ({ alias, columns, rows }) =>
     `(values ${rows.map((row) => `(${row.join(",")})`).join(",")}) as ${alias}(${columns.join(",")})`,
-  lexicon: { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true, bodies: "atomic" },
+  lexicon: { ...SqlScript.ansi, escapeStrings: true, dollarQuotes: true, nestedComments: true, psqlCommands: true, bodies: "atomic" },
   // Bind counts parameters in 16 bits; a message has at most 2^30 - 1 bytes.
   limits: { maxParameters: 65_535, maxStatementBytes: 0x3fffffff - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,

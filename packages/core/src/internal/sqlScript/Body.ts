@@ -11,7 +11,7 @@ import type * as SqlLexer from "../../SqlLexer.js"
 const nouns: Readonly<Record<Exclude<SqlLexer.Bodies, "none">, ReadonlySet<string>>> = {
   trigger: new Set(["TRIGGER"]),
   routine: new Set(["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"]),
-  atomic: new Set(["PROCEDURE", "FUNCTION"])
+  atomic: new Set(["PROCEDURE", "FUNCTION", "RULE"])
 }
 
 // What else is created: the first of these words decides, as a name or a definer may stand before it.
@@ -79,10 +79,11 @@ export class Body {
   }
 
   // BEGIN ATOMIC … END: https://www.postgresql.org/docs/current/sql-createfunction.html
+  // DO ALSO (command; command): https://www.postgresql.org/docs/current/sql-createrule.html
   private atomic(word: string): void {
-    if (this.begins && word === "ATOMIC") this.open.push("BEGIN")
-    else if (this.open.length > 0 && word === "CASE") this.open.push(word)
-    else if (word === "END") this.open.pop()
+    const { open } = this
+    if (word === "(" || (this.begins && word === "ATOMIC") || (open.length > 0 && word === "CASE")) open.push(word)
+    else if (word === ")" ? open.at(-1) === "(" : word === "END" && open.at(-1) !== "(") open.pop()
     this.begins = word === "BEGIN"
   }
 

@@ -9,6 +9,7 @@
 import type * as SqlLexer from "../../SqlLexer.js"
 import type { Piece } from "../../SqlScript.js"
 import { Body } from "./Body.js"
+import { Copy } from "./Copy.js"
 import { Lexer } from "./Lexer.js"
 
 /** A token that is cut is read again from its start, unless it is longer than this: then it is resumed. */
@@ -18,7 +19,7 @@ const longToken = 1024
 export interface Problem {
   readonly statement: number
   readonly line: number
-  readonly what: "string" | "quoted name" | "comment" | "statement"
+  readonly what: "string" | "quoted name" | "comment" | "statement" | "command of psql" | "COPY from stdin"
   /** Where it is only too long. */
   readonly limit?: { readonly maximum: number; readonly actual: number }
 }
@@ -30,6 +31,7 @@ export class Splitter {
   line = 1
   private readonly lexer: Lexer
   private readonly body: Body
+  private readonly copy = new Copy()
   private readonly parts: Array<string> = []
   private length = 0
   private held = ""
@@ -79,6 +81,7 @@ export class Splitter {
       this.length = 0
       this.hasBegun = false
       body.reset()
+      this.copy.reset()
     }
     for (;;) {
       const isResumed = this.isResuming
@@ -149,6 +152,25 @@ export class Splitter {
           continue
         }
       }
+      if (lexicon.psqlCommands) {
+        if (kind === "symbol" && text.charCodeAt(start) === 92) {
+          const eol = text.indexOf("\n", at)
+          if (eol < 0 && !isLast) {
+            at = start
+            break
+          }
+          if (!this.hasBegun && restriction.test(text.slice(start, eol < 0 ? length : eol))) {
+            at = eol < 0 ? length : eol
+            continue
+          }
+          count(start)
+          return this.stop(out, "command of psql", this.line)
+        }
+        if (!isResumed && this.copy.feed(text.slice(start, at))) {
+          begin()
+          return this.stop(out, "COPY from stdin", this.startLine)
+        }
+      }
       begin()
       if (lexicon.executableComments && kind === "symbol" && at - start > 1) this.executing(text, start)
       if (!body.isPlain) body.feed(isResumed ? "" : kind === "word" ? text.slice(start, at).toUpperCase() : kind === "symbol" ? text.slice(start, at) : "")
@@ -179,6 +201,9 @@ export class Splitter {
     return out
   }
 }
+
+// pg_dump begins and ends so, since it was found that a dump could hold commands: https://www.postgresql.org/docs/current/app-psql.html
+const restriction = /^\\(?:un)?restrict(?:\s|$)/
 
 const isDelimiterCommand = (text: string, start: number, end: number): boolean =>
   end - start === 9 && text.slice(start, end).toUpperCase() === "DELIMITER"

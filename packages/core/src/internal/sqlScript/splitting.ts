@@ -59,7 +59,18 @@ export const streamed = <E, R>(
 
 const failureOf = ({ limit, line, statement, what }: Problem): SqlError.SqlError => {
   const reason = limit === undefined
-    ? new Reason.SqlSyntaxError({ message: `a ${what} that begins here has no end`, operation: "split" })
+    ? new Reason.SqlSyntaxError({ message: `a ${what} that begins here ${why[what]}`, operation: "split" })
     : new Reason.LimitError({ message: `it is longer than ${limit.maximum} characters`, operation: "split", limit: "maxLength", ...limit })
   return SqlError.make(Reason.inScript(reason, statement - 1, line))
+}
+
+const isOpen = "has no end"
+
+const why: Readonly<Record<Problem["what"], string>> = {
+  string: isOpen,
+  "quoted name": isOpen,
+  comment: isOpen,
+  statement: isOpen,
+  "command of psql": "is no SQL: run the script by psql, or without it",
+  "COPY from stdin": "has data behind it that is no SQL: pg_dump --inserts writes INSERTs, and Copy takes the data"
 }
