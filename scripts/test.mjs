@@ -10,6 +10,7 @@ import { node } from "./internal/child.mjs"
 import { declarations } from "./internal/declarations.mjs"
 import { install } from "./internal/install.mjs"
 import { say, testFiles } from "./internal/repository.mjs"
+import { scratch } from "./internal/scratch.mjs"
 import { servers, start } from "./internal/servers.mjs"
 import { suites } from "./internal/suites.mjs"
 
@@ -41,6 +42,7 @@ const run = async () => {
   await step("types as TypeScript 5.9 sees them", declarations)
   await step("lint", () => node("node_modules/oxlint/bin/oxlint", ["--deny-warnings"]))
 
+  scratch()
   const running = await start(servers)
   if (process.env.CI === "true") for (const name of running.missing) fail(`${name} has no server, and under CI its suites may not be skipped`)
   try {

@@ -28,6 +28,8 @@ export const postgres: LocalServer.Options | undefined = bin === undefined ? und
     "-c", `unix_socket_directories=${folder}`,
     // What was committed is there after a SIGKILL of its processes, if not after that of the machine.
     "-c", "fsync=off",
+    // Shared memory in its folder goes with it: a server that is killed leaves its own behind in the system's, until that is full.
+    "-c", "dynamic_shared_memory_type=mmap",
     // It hears of a client that is gone while a statement runs only where it is told to look.
     "-c", "client_connection_check_interval=200",
     // More connections than a test opens.
