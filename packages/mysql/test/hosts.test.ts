@@ -78,11 +78,13 @@ hosts("Mysql", {
       const floor = yield* next(b)
       yield* Effect.repeat(next(a), { until: (id) => id > floor + 20 })
       yield* within(Mysql.layer({ ...moving.at, username: "app", database: "app", pool: { cancelTimeout: "1 second" } }), (db) => Effect.gen(function*() {
-        const victim = yield* Effect.fork(db`SELECT SLEEP(5)`)
-        yield* until(Effect.map(a.ask<number>("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(5)%'"), (n) => n === 1))
+        // Longer than a hundred connections take on cores that have other work.
+        const victim = yield* Effect.fork(db`SELECT SLEEP(60)`)
+        yield* until(Effect.map(a.ask<number>("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(60)%'"), (n) => n === 1))
         // The address belongs to the other one now.
         moving.to(b)
-        const id = yield* a.ask<number>("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(5)%'")
+        const id = yield* a.ask<number>("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(60)%'")
+        yield* Effect.addFinalizer(() => Effect.ignore(a.run(`KILL ${id}`)))
         yield* within(on([b], { targetSessionAttrs: "any", pool: { max: 200, min: 0 } }), (there) => Effect.gen(function*() {
           const held = yield* Effect.forEach(Array.from({ length: 100 }), () => there.reserve, { concurrency: 20 })
           const ids = yield* Effect.forEach(held, (one) => Effect.map(one.executeValues("SELECT CONNECTION_ID()", []), (rows) => Number(rows[0]?.[0])))

@@ -196,4 +196,4 @@ const listening = (port: number, child: ChildProcess, name: string): Effect.Effe
   return ask
 }
 
-const startTimeout = 30_000
+const startTimeout = 60_000

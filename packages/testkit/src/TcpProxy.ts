@@ -31,9 +31,10 @@ export type Fault =
   | { readonly kind: "latency"; readonly milliseconds: number }
   /**
    * Nothing passes any more, and nobody is told: the bytes are lost. New connections are accepted and stay mute. With
-   * `after` it falls silent once so many bytes have come down a connection from its beginning.
+   * `after` it falls silent once so many bytes have come down a connection from its beginning; with a `direction` the other
+   * one still passes.
    */
-  | { readonly kind: "silence"; readonly after?: number }
+  | { readonly kind: "silence"; readonly after?: number; readonly direction?: Direction }
   /** One byte at a time. */
   | { readonly kind: "slices" }
   /** New connections are reset at once. */
@@ -198,6 +199,7 @@ class Proxy {
     const { fault } = this
     switch (fault.kind) {
       case "silence": {
+        if (fault.direction !== undefined && direction !== fault.direction) return this.write(pair, direction, from, to, data)
         const room = (fault.after ?? 0) - pair.passed.down
         if (room <= 0) return
         return this.write(pair, direction, from, to, direction === "down" ? data.subarray(0, room) : data)

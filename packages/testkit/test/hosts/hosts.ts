@@ -132,7 +132,8 @@ export const hosts = (title: string, options: Options, own: (it: Vitest.MethodsN
         Effect.gen(function*() {
           const { pair: [a, b] } = yield* Members
           // The first of the hosts is not where it runs.
-          yield* within(on([a, b], "standby", { pool: { max: 8 } }), (there) =>
+          // Longer than a KILL takes on cores that have other work: a connection that is given up is not what is asked here.
+          yield* within(on([a, b], "standby", { pool: { max: 8, cancelTimeout: "30 seconds" } }), (there) =>
             within(on([a], "primary", { pool: { max: 40 } }), (innocent) => Effect.gen(function*() {
               const slept = Effect.timed(innocent.unsafe(texts.sleep(1.5)))
               const statements = yield* Effect.fork(Effect.forEach(Array.from({ length: 40 }), () => slept, { concurrency: 40 }))

@@ -33,7 +33,7 @@ export const within = <A, E, R>(layer: Layered, body: (db: Database.Database) =>
 
 export const until = <E>(effect: Effect.Effect<boolean, E>): Effect.Effect<boolean, E | Error> =>
   Effect.repeat(Effect.tap(effect, (is) => is ? Effect.void : Effect.sleep(20)), { until: (is) => is }).pipe(
-    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => new Error("it did not come to that") })
+    Effect.timeoutFail({ duration: "25 seconds", onTimeout: () => new Error("it did not come to that") })
   )
 
 /** A server, and the layer of its administrator. */

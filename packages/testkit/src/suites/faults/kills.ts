@@ -24,7 +24,7 @@ const crash = (bench: Bench) =>
 const struck = <A, E>(bench: Bench, fiber: Fiber.RuntimeFiber<A, E>) =>
   Effect.gen(function*() {
     yield* bench.server.kill
-    const error = yield* within(failure(Fiber.join(fiber)), 2_000, "the failure")
+    const error = yield* within(failure(Fiber.join(fiber)), 10_000, "the failure")
     assert.deepStrictEqual([error.reason._tag, error.connection, error.isRetryable], ["ConnectionError", "broken", true])
     yield* crash(bench)
     return error
@@ -32,14 +32,14 @@ const struck = <A, E>(bench: Bench, fiber: Fiber.RuntimeFiber<A, E>) =>
 
 /** The pool serves everybody again, with no connection of before. */
 const healed = (db: Database.Database) =>
-  within(Effect.forEach(Array.from({ length: 12 }, (_, n) => n), () => db`SELECT 1`, { concurrency: 4 }), 5_000, "the pool")
+  within(Effect.forEach(Array.from({ length: 12 }, (_, n) => n), () => db`SELECT 1`, { concurrency: 4 }), 15_000, "the pool")
 
 export const kills: ReadonlyArray<Case<Bench>> = [
   {
     law: "P9",
     title: "the server is killed while we connect: connecting is tried again until it is back",
     needs: ["server"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const proxy = yield* bench.proxy
       yield* proxy.set({ kind: "latency", milliseconds: 60 })
@@ -58,7 +58,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "P5",
     title: "the server is killed while connections idle: none of them is lent, and no statement fails",
     needs: ["server", "concurrent"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly", { pool: { max: 4 } })
       yield* Effect.all([1, 2, 3, 4].map((id) => Effect.zipRight(db.unsafe(bench.texts.sleep(0.05)), add(db, id))), { concurrency: 4 })
@@ -73,7 +73,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "P9",
     title: "the server is killed in the middle of a statement",
     needs: ["server"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly")
       const fiber = yield* Effect.fork(db.unsafe(bench.texts.sleep(30)))
@@ -86,14 +86,16 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "P9",
     title: "the server is killed in the middle of a transaction: nothing of it was applied, and that is known",
     needs: ["server"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly")
       const inside = yield* Deferred.make<void>()
-      const once = yield* Effect.fork(db.transaction(Effect.all([add(db, 1), Deferred.succeed(inside, undefined), Effect.sleep(100), add(db, 2)])))
+      const killed = yield* Deferred.make<void>()
+      const once = yield* Effect.fork(db.transaction(Effect.all([add(db, 1), Deferred.succeed(inside, undefined), Deferred.await(killed), add(db, 2)])))
       yield* Deferred.await(inside)
       yield* bench.server.kill
-      const error = yield* within(failure(Fiber.join(once)), 2_000, "the failure")
+      yield* Deferred.succeed(killed, undefined)
+      const error = yield* within(failure(Fiber.join(once)), 10_000, "the failure")
       assert.deepStrictEqual([error.reason._tag, error.outcome, error.isRetryable], ["ConnectionError", "not-applied", true])
       yield* crash(bench)
       yield* db.transaction(add(db, 3))
@@ -104,7 +106,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "S3",
     title: "the server is killed in the middle of a stream: the rows before it, then a failure",
     needs: ["server", "streaming"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly")
       let rows = 0
@@ -121,7 +123,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "S3",
     title: "the server is killed while a stream's consumer pauses: the rows before it, then a failure",
     needs: ["server", "streaming"],
-    within: 40_000,
+    within: 90_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly")
       const first = yield* Deferred.make<void>()
@@ -131,7 +133,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
       yield* Deferred.await(first)
       yield* bench.server.kill
       yield* Deferred.succeed(go, undefined)
-      const error = yield* within(failure(Fiber.join(fiber)), 5_000, "the failure")
+      const error = yield* within(failure(Fiber.join(fiber)), 10_000, "the failure")
       assert.deepStrictEqual([error.reason._tag, error.connection], ["ConnectionError", "broken"])
       yield* crash(bench)
       yield* healed(db)
@@ -141,7 +143,7 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "T5",
     title: "the server is killed before, while and after COMMIT reaches it: what is reported is what is there afterwards",
     needs: ["server"],
-    within: 60_000,
+    within: 120_000,
     run: (bench) => Effect.gen(function*() {
       const proxy = yield* bench.proxy
       const seen: Array<string> = []
@@ -153,19 +155,21 @@ export const kills: ReadonlyArray<Case<Bench>> = [
           const committing = yield* Deferred.make<void>()
           const fiber = yield* Effect.fork(db.transaction(Effect.gen(function*() {
             yield* add(db, id)
-            // COMMIT takes half a second to the server, and its answer another half back.
-            yield* proxy.set({ kind: "latency", milliseconds: 500 })
+            // COMMIT does not reach the server, or its answer not us.
+            if (when !== "after") yield* proxy.set({ kind: "silence", ...(when === "while" ? { direction: "down" } : {}) })
             yield* Deferred.succeed(committing, undefined)
           })))
           yield* Deferred.await(committing)
           if (when === "before") yield* Effect.sleep(50)
-          else yield* eventually(Effect.map(ids(bench.side), (all) => all.includes(id)), "the commit")
-          // What others see may not be on the disk yet.
-          yield* when === "while" ? Effect.sleep(50) : when === "after" ? Fiber.await(fiber) : Effect.void
+          if (when === "while") {
+            yield* eventually(Effect.map(ids(bench.side), (all) => all.includes(id)), "the commit")
+            // What others see may not be on the disk yet; what was committed before a COMMIT that is answered is.
+            yield* add(bench.side, 100 + id)
+          }
+          if (when === "after") yield* Fiber.await(fiber)
           yield* bench.server.kill
-          // The network goes with it: an answer that was on its way would arrive.
           yield* proxy.reset
-          const exit = yield* within(Fiber.await(fiber), 3_000, "the answer")
+          const exit = yield* within(Fiber.await(fiber), 10_000, "the answer")
           yield* crash(bench)
           const isThere = (yield* ids(bench.side)).includes(id)
           if (Exit.isFailure(exit)) assert.strictEqual((yield* failure(exit)).outcome, "unknown")
@@ -179,10 +183,16 @@ export const kills: ReadonlyArray<Case<Bench>> = [
     law: "P9",
     title: "the server is killed twice under load: the pool heals, no fiber hangs, and every report is true",
     needs: ["server", "concurrent"],
-    within: 60_000,
+    within: 120_000,
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open("directly", { pool: { max: 6 } })
       const reports = new Map<number, "done" | "not-applied" | "unknown" | "applied">()
+      const done = () => [...reports.values()].filter((report) => report === "done").length
+      /** By what was done, and not by a time: cores that have other work are no server that does not heal. */
+      const served = (n: number) => Effect.suspend(() => {
+        const before = done()
+        return within(Effect.repeat(Effect.sleep(5), { until: () => done() >= before + n }), 20_000, `${n} inserts`)
+      })
       let next = 0
       let isOver = false
       const insert = Effect.suspend(() => {
@@ -198,18 +208,17 @@ export const kills: ReadonlyArray<Case<Bench>> = [
       const load = yield* Effect.fork(Effect.forEach(Array.from({ length: 16 }, (_, n) => n), () =>
         Effect.repeat(Effect.zipRight(insert, Effect.sleep(1)), { until: () => isOver }), { concurrency: "unbounded", discard: true }))
       for (let n = 0; n < 2; n++) {
-        yield* Effect.sleep(300)
+        yield* served(50)
         yield* crash(bench)
       }
-      yield* Effect.sleep(300)
+      yield* served(50)
       isOver = true
-      yield* within(Fiber.join(load), 10_000, "the load")
+      yield* within(Fiber.join(load), 20_000, "the load")
       const there = new Set(yield* ids(bench.side))
       for (const [id, report] of reports) {
         if (report !== "unknown") assert.strictEqual(there.has(id), report !== "not-applied", `${id} was reported as ${report}`)
       }
       assert.strictEqual(reports.size, next)
-      assert.isAbove([...reports.values()].filter((report) => report === "done").length, 50)
       yield* healed(db)
     })
   },
