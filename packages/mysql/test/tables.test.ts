@@ -83,33 +83,15 @@ onServers("V7 tables", (_, { fresh }) => {
       yield* Table.create(db, Table.make("t", { a: Column.text().native({ mysql: "VARCHAR(50)" }).unique() }))
     }))
 
-  it.scopedLive("a text and bytes beyond 64 KB, and a default of any kind of column", () =>
+  it.scopedLive("a text and bytes beyond 64 KB", () =>
     Effect.gen(function*() {
       const db = yield* opened()
-      const notes = Table.make("notes", {
-        id: Column.integer().primaryKey().autoIncrement(),
-        text: Column.text().notNull().default("a\\'\n😀"),
-        bytes: Column.bytes().notNull().default(Uint8Array.of(0, 39, 92, 255)),
-        json: Column.json().notNull().default({ a: "it's" }),
-        day: Column.date().notNull().default("2024-02-29"),
-        big: Column.bigint().notNull().default(-9_223_372_036_854_775_808n),
-        ok: Column.boolean().notNull().default(true)
-      })
+      const notes = Table.make("notes", { text: Column.text().notNull(), bytes: Column.bytes().notNull() })
       yield* Table.create(db, notes)
-      yield* notes.insert(db, {})
       const { bytes, text } = { text: "é".repeat(100_000), bytes: new Uint8Array(200_000).fill(9) }
       yield* notes.insert(db, { text, bytes })
-      const rows = yield* notes.select(db).orderBy(notes.id)
-      assert.deepStrictEqual(rows[0], {
-        id: 1, text: "a\\'\n😀", bytes: Uint8Array.of(0, 39, 92, 255), json: { a: "it's" }, day: "2024-02-29", big: -9_223_372_036_854_775_808n, ok: true
-      })
-      assert.isTrue(rows[1]?.text === text && Buffer.compare(rows[1].bytes, bytes) === 0)
-      // Read back, they make the same table.
-      const read = yield* Table.reflect(db, "notes")
-      yield* Table.drop(db, read)
-      yield* Table.create(db, read)
-      yield* notes.insert(db, {})
-      assert.deepStrictEqual(yield* notes.select(db), rows.slice(0, 1))
+      const row = yield* notes.select(db).one
+      assert.isTrue(row.text === text && Buffer.compare(row.bytes, bytes) === 0)
     }))
 
   it.scopedLive("a table that others made: unsigned, enumerated, and binary columns, and what a column's default is", () =>

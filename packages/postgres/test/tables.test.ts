@@ -74,32 +74,6 @@ describe.skipIf(isMissing)("V7 tables in PostgreSQL", () => {
       assert.deepInclude(yield* odd.select(db).one, { id: 1, mood: "sad", tags: ["x", "y"], price: "1.50", many: "12345678901234567890.5", seen: new Date(5), double: 2 })
     }))
 
-  it.scopedLive("a default of any kind of column, word for word, and read back again", () =>
-    Effect.gen(function*() {
-      const db = yield* opened()
-      const notes = Table.make("notes", {
-        id: Column.integer().primaryKey().autoIncrement(),
-        text: Column.text().notNull().default("a\\'\n😀"),
-        bytes: Column.bytes().notNull().default(Uint8Array.of(0, 39, 92, 255)),
-        json: Column.json().notNull().default({ a: "it's" }),
-        day: Column.date().notNull().default("2024-02-29"),
-        at: Column.timestamp().notNull().default(new Date(1_000)),
-        big: Column.bigint().notNull().default(-9_223_372_036_854_775_808n),
-        uuid: Column.uuid().notNull().default("0188d8e8-7b6e-7000-8000-00805f9b34fb")
-      })
-      yield* Table.create(db, notes)
-      const row = yield* Effect.zipRight(notes.insert(db, {}), notes.select(db).one)
-      assert.deepStrictEqual(row, {
-        id: 1, text: "a\\'\n😀", bytes: Uint8Array.of(0, 39, 92, 255), json: { a: "it's" }, day: "2024-02-29", at: new Date(1_000),
-        big: -9_223_372_036_854_775_808n, uuid: "0188d8e8-7b6e-7000-8000-00805f9b34fb"
-      })
-      const read = yield* Table.reflect(db, "notes")
-      yield* Table.drop(db, read)
-      yield* Table.create(db, read)
-      yield* notes.insert(db, {})
-      assert.deepStrictEqual(yield* notes.select(db), [row])
-    }))
-
   it.scopedLive("tables that are made together are made in one transaction: all or none", () =>
     Effect.gen(function*() {
       const db = yield* opened()

@@ -34,6 +34,20 @@ const tickets = Table.make("tickets", {
   seat: Column.text(3).notNull().index()
 }, (tickets) => [Table.foreignKey([tickets.hall, tickets.seat], [seats.hall, seats.seat], { onUpdate: "cascade" })])
 
+const notes = Table.make("notes", {
+  id: Column.integer().primaryKey().autoIncrement(),
+  text: Column.text().notNull().default("a\\'\n😀"),
+  bytes: Column.bytes().notNull().default(Uint8Array.of(0, 39, 92, 255)),
+  json: Column.json().notNull().default({ a: "it's" }),
+  day: Column.date().notNull().default("2024-02-29"),
+  at: Column.timestamp().notNull().default(new Date(1_000)),
+  big: Column.bigint().notNull().default(-9_223_372_036_854_775_808n),
+  price: Column.decimal(6, 2).notNull().default("-1.50"),
+  score: Column.double().notNull().default(0.1),
+  ok: Column.boolean().notNull().default(true),
+  uuid: Column.uuid().notNull().default("0188d8e8-7b6e-7000-8000-00805f9b34fb")
+})
+
 export const schemas: ReadonlyArray<Case> = [
   {
     law: "V7",
@@ -85,6 +99,25 @@ export const schemas: ReadonlyArray<Case> = [
       yield* fails(tickets.insert(db, { id: 2, hall: 1, seat: "A2" }), "ConstraintError")
       yield* seats.update(db, { seat: "B1" }).where(seats.hall.eq(1))
       assert.deepStrictEqual(yield* tickets.select(db).column("seat"), ["B1"])
+    })
+  },
+  {
+    law: "V7",
+    title: "a default of any kind of column, word for word, also of a table that is made as it was read",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* Table.create(db, notes)
+      yield* notes.insert(db, {})
+      const row = yield* notes.select(db).one
+      assert.deepStrictEqual(row, {
+        id: 1, text: "a\\'\n😀", bytes: Uint8Array.of(0, 39, 92, 255), json: { a: "it's" }, day: "2024-02-29", at: new Date(1_000),
+        big: -9_223_372_036_854_775_808n, price: "-1.50", score: 0.1, ok: true, uuid: "0188d8e8-7b6e-7000-8000-00805f9b34fb"
+      })
+      const read = yield* Table.reflect(db, "notes")
+      yield* Table.drop(db, read)
+      yield* Table.create(db, read)
+      yield* notes.insert(db, {})
+      assert.deepStrictEqual(yield* notes.select(db), [row])
     })
   },
   {
