@@ -84,6 +84,25 @@ describe.skipIf(isMissing)("bulk", () => {
           })))
       }
 
+      it.live("Q1 a table whose texts are all in utf8mb4 is loaded as its INSERTs would: characters are counted, keys compared by collation", () =>
+        on({}, (db) => Effect.gen(function*() {
+          const columns = ["id", "s", "c", "t", "at", "price"]
+          const table = (name: string) => db.unsafe(`CREATE TABLE ${name} (id INT PRIMARY KEY, s VARCHAR(600), c CHAR(3), t TEXT, at DATETIME, price DECIMAL(10, 2), UNIQUE (c)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`)
+          yield* table("loaded")
+          yield* table("inserted")
+          const rows = awkward.map((text, n) => [n, text, `é${String(n).padStart(2, "0")}`, text, "2024-02-29 12:34:56", "-12345.67"])
+          const loads = yield* db.transaction(Effect.zipRight(written(db, into("loaded", columns), rows), count(db, "Com_load")))
+          assert.strictEqual(loads, 1, "it went by LOAD DATA")
+          yield* db.executeMany(`INSERT INTO inserted (${columns.join(", ")}) VALUES (?, ?, ?, ?, ?, ?)`, rows)
+          const all = (name: string) => db.unsafe(`SELECT *, HEX(s) AS s1, HEX(c) AS c1, HEX(t) AS t1 FROM ${name} ORDER BY id`).values
+          assert.deepStrictEqual(yield* all("loaded"), yield* all("inserted"))
+          for (const [c, tag] of [["😀😀😀😀", "DataError"], ["key", "UniqueViolation"]] as const) {
+            const reason = yield* reasonOf(written(db, into("loaded", ["id", "c"]), [[100, "KEY"], [101, c]]))
+            assert.strictEqual(reason._tag, tag)
+          }
+          assert.strictEqual(yield* db<number>`SELECT COUNT(*) FROM loaded WHERE id >= 100`.scalar, 0)
+        })))
+
       it.live("Q1 what LOAD DATA reads otherwise than INSERT goes by INSERT: fractions, numbers as words, generated keys", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db`CREATE TABLE odd (id INT PRIMARY KEY AUTO_INCREMENT, i INT, e ENUM ('3', '2', '1'), s VARCHAR(40))`

@@ -36,8 +36,8 @@ const bulk = (db: Database, target: Bulk.Target): Way => {
       connection.bulk === undefined
         ? SqlError.fail(new Reason.UnsupportedError({ message: "this connection has no bulk path", capability: "bulk", operation: "bulk" }))
         : Effect.scoped(Effect.flatMap(connection.bulk(target), (open) => {
-          const size = Math.max(1, Math.floor((open.valuesPerWrite ?? valuesPerWrite) / target.columns.length))
-          return Effect.zipRight(use((rows) => writes(open, rows, 0, size)), open.finish)
+          const writes = new Writes(open, Math.max(1, Math.floor((open.valuesPerWrite ?? valuesPerWrite) / target.columns.length)))
+          return use(writes.add).pipe(Effect.zipRight(writes.rest), Effect.zipRight(open.finish))
         }))
     )
   return { chunks, chunk: (rows) => chunks((write) => write(rows)) }
@@ -47,12 +47,32 @@ const bulk = (db: Database, target: Bulk.Target): Way => {
 // objects, which is some 10 to 20 % of a load into SQLite (on a busy machine).
 const valuesPerWrite = 10_000
 
-const writes = (open: Bulk.Writer, rows: ReadonlyArray<Values>, from: number, size: number): Effect.Effect<void, SqlError.SqlError> =>
-  Effect.suspend(() => {
-    if (from === 0 && rows.length <= size) return open.write(rows)
-    const write = open.write(rows.slice(from, from + size))
-    return from + size >= rows.length ? write : Effect.zipRight(write, writes(open, rows, from + size, size))
-  })
+/** Chunks as writes of the size that the writer likes. The first goes as soon as there is one, and each of the next is twice as large. */
+class Writes {
+  private held: Array<Values> = []
+  private size = 0
+
+  constructor(private readonly open: Bulk.Writer, private readonly largest: number) {}
+
+  readonly add: Write = (rows) =>
+    Effect.suspend(() => {
+      if (this.size === 0) this.size = Math.min(this.largest, Math.max(1, rows.length))
+      // A whole chunk as it came is not copied.
+      if (this.held.length === 0 && rows.length === this.size) return this.write(rows)
+      for (const row of rows) this.held.push(row)
+      return this.full
+    })
+
+  readonly rest: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => this.held.length === 0 ? Effect.void : this.write(this.held.splice(0)))
+
+  private readonly full: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
+    this.held.length < this.size ? Effect.void : Effect.zipRight(this.write(this.held.splice(0, this.size)), this.full))
+
+  private write(rows: ReadonlyArray<Values>): Effect.Effect<void, SqlError.SqlError> {
+    this.size = Math.min(this.largest, this.size * 2)
+    return this.open.write(rows)
+  }
+}
 
 const inserts = (db: Database, { columns, onConflict, table }: Bulk.Target): Effect.Effect<Way, SqlError.SqlError> => {
   const { limits, name, placeholder, quoteIdentifier } = db.dialect

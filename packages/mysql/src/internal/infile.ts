@@ -23,7 +23,7 @@ export type Kind = "integer" | "real" | "text" | "words" | "date" | "bits" | "by
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
 
 /** Fields end with a tab, rows with a line feed, and a backslash escapes, whatever the session's sql_mode says. */
-export const format = "CHARACTER SET utf8mb4 FIELDS TERMINATED BY x'09' ESCAPED BY x'5C' LINES TERMINATED BY x'0A'"
+export const format = "FIELDS TERMINATED BY x'09' ESCAPED BY x'5C' LINES TERMINATED BY x'0A'"
 
 // Bytes of a part: some six hundred rows of a hundred bytes, so that the server is never far behind.
 const enough = 65_536
@@ -94,7 +94,8 @@ export class Encoder {
         const kind = kinds[c]!
         if (typeof value === "string") {
           if (!takesText[kind] || !this.text(value)) return this.unfit()
-        } else {
+        } else if (typeof value === "number" && value > 0 && value <= largest && (value | 0) === value && takesDigits[kind]) this.digits(value)
+        else {
           const other = written(value, kind, offset)
           if (other === undefined) return this.unfit()
           this.plain(other)
@@ -113,6 +114,22 @@ export class Encoder {
     const larger = Buffer.allocUnsafeSlow(2 * needed)
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
+  }
+
+  // An integer that is none of the large ones: no text is made of it, and none collected.
+  private digits(value: number): void {
+    this.reserve(10)
+    let width = 1
+    for (let power = 10; value >= power; power *= 10) width++
+    const { bytes } = this
+    const end = this.length + width
+    let rest = value
+    for (let at = end - 1; at >= this.length; at--) {
+      const next = (rest / 10) | 0
+      bytes[at] = 48 + rest - next * 10
+      rest = next
+    }
+    this.length = end
   }
 
   // A text of our own: ASCII, and nothing in it that ends a field.
@@ -170,6 +187,13 @@ export class Encoder {
 const takesText: Readonly<Record<Kind, boolean>> = {
   integer: true, real: true, text: true, words: true, date: true, bits: false, bytes: false, opaque: false
 }
+
+const takesDigits: Readonly<Record<Kind, boolean>> = {
+  integer: true, real: true, text: true, words: false, date: false, bits: true, bytes: false, opaque: false
+}
+
+/** What a bitwise operation takes for itself. */
+const largest = 2_147_483_647
 
 const none = "\\N"
 
