@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Connection } from "./Connection.js"
+import type { Role, TargetSessionAttrs } from "./Hosts.js"
 import type * as SqlError from "./SqlError.js"
 
 /**
@@ -120,6 +121,27 @@ export interface Check {
 }
 
 /**
+ * What one of the servers must be, and how each is asked for what it is.
+ *
+ * @example
+ * ```ts
+ * import type { Examination } from "@sluice/core"
+ * import { Effect } from "effect"
+ *
+ * const wanted: Examination.Wanted = { target: "primary", role: () => Effect.succeed({ isStandby: false, isReadOnly: false }) }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Wanted {
+  /** `targetSessionAttrs` of the config. */
+  readonly target: TargetSessionAttrs
+  /** Asks a server for its role. */
+  readonly role: (connection: Connection) => Effect.Effect<Role, SqlError.SqlError>
+}
+
+/**
  * What a dialect lets be examined.
  *
  * @example
@@ -137,6 +159,8 @@ export interface Examination {
   readonly probes: ReadonlyArray<Probe>
   /** What each is asked, in order. */
   readonly checks: ReadonlyArray<Check>
+  /** What one of the servers must be; without it any will do, and none is asked. */
+  readonly wanted?: Wanted | undefined
   /** A hint for what only this dialect's codes tell; `undefined` leaves it to core. */
   readonly hint: (error: SqlError.SqlError) => string | undefined
 }

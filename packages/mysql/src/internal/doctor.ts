@@ -8,13 +8,14 @@
 import * as Examination from "@sluice/core/Examination"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
-import { connect } from "./connection.js"
+import { connect, role } from "./connection.js"
 import type { Controls } from "./control.js"
 import { at, type Checked, type Place } from "./options.js"
 
 export const examinationOf = (checked: Checked, controls: Controls): Examination.Examination => ({
   probes: checked.places.map((place) => probeOf(checked, place, controls)),
   checks: [version, permissions],
+  wanted: { target: checked.target.targetSessionAttrs ?? "any", role },
   hint
 })
 

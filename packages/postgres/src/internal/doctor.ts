@@ -8,13 +8,14 @@
 import * as Examination from "@sluice/core/Examination"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
-import { connect } from "./connection.js"
+import { connect, role } from "./connection.js"
 import { at, type Checked, type Place } from "./options.js"
 
 export const examinationOf = (checked: Checked): Examination.Examination => ({
   // What is inside of the process has one session, which the pool has.
   probes: checked.isEmbedded ? [] : checked.places.map((place) => probeOf(checked, place)),
   checks: [version, permissions],
+  wanted: { target: checked.target.targetSessionAttrs ?? "any", role },
   hint
 })
 

@@ -8,6 +8,7 @@
 import { assert, describe, layer, type Vitest } from "@effect/vitest"
 import * as Column from "@sluice/core/Column"
 import type * as Database from "@sluice/core/Database"
+import * as Doctor from "@sluice/core/Doctor"
 import type * as Hosts from "@sluice/core/Hosts"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Table from "@sluice/core/Table"
@@ -91,11 +92,24 @@ export const hosts = (title: string, options: Options, own: (it: Vitest.MethodsN
             yield* within(on(hosts, target), (db) => Effect.gen(function*() {
               assert.strictEqual(yield* portOf(db), expected.port, target)
               assert.strictEqual(yield* db.withConnection((connection) => Effect.succeed(connection.endpoint)), expected.endpoint)
+              const { steps } = yield* db.doctor
+              const verdict = steps.filter(({ name }) => name === "targetSessionAttrs").map(({ status }) => status)
+              assert.deepStrictEqual(verdict, target === "any" ? [] : ["ok"], Doctor.render({ dialect: target, status: "ok", steps, pool: undefined }))
+              const roles = steps.filter(({ name }) => name === "role").map(({ detail }) => detail?.replace(/: not .*/, ""))
+              assert.deepStrictEqual(roles, target === "any" ? [] : hosts.map((host) => host === a ? "a primary, read-write" : "a standby, read-only"))
             }))
           }
           const error = yield* Effect.flip(within(on([b], "primary", { pool: { acquireTimeout: 500 } }), portOf))
           assert.strictEqual(error.reason._tag, "ConnectionError")
           assert.include(error.message, `${b.endpoint} is a standby`)
+          yield* within(on([b], "primary", { pool: { lazy: true, acquireTimeout: 500 } }), (db) => Effect.gen(function*() {
+            const { status, steps } = yield* db.doctor
+            assert.strictEqual(status, "failed")
+            assert.include(steps.find(({ name }) => name === "role")?.detail, "not a primary")
+            const verdict = steps.find(({ name }) => name === "targetSessionAttrs")
+            assert.deepStrictEqual([verdict?.status, verdict?.detail], ["failed", "0 of 1 is a primary"])
+            assert.include(verdict?.hint, "`targetSessionAttrs`")
+          }))
         }))
 
       it.effect("hosts and their options stand in a URL as well; fields beside it win", () =>

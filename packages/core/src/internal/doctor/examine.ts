@@ -21,6 +21,7 @@ import * as SqlError from "../../SqlError.js"
 import { bounded } from "../pool/bounded.js"
 import { Phases } from "./Phases.js"
 import { settings, Sheet, unanswered } from "./Sheet.js"
+import { Target } from "./Target.js"
 
 /** The options of the examinations of a fiber. */
 export const current: FiberRef.FiberRef<Options> = FiberRef.unsafeMake<Options>({})
@@ -60,11 +61,13 @@ const onSheet = (dialect: string, stats: Effect.Effect<Pool.Stats> | undefined, 
   })
 
 /** Visits every server: how many could be connected to. */
-const visitAll = (sheet: Sheet, { checks, hint, probes }: Examination): Effect.Effect<number> =>
+const visitAll = (sheet: Sheet, { checks, hint, probes, wanted }: Examination): Effect.Effect<number> =>
   Effect.gen(function*() {
     sheet.hint = hint
+    const target = wanted === undefined || wanted.target === "any" ? undefined : new Target(wanted)
     let reached = 0
-    for (const probe of probes) if (yield* visit(sheet, probe, checks)) reached++
+    for (const probe of probes) if (yield* visit(sheet, probe, target === undefined ? checks : [...checks, target.check])) reached++
+    target?.write(sheet)
     return reached
   })
 

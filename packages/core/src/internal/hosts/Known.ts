@@ -65,19 +65,7 @@ export class Hosts<E> {
 
   /** Whether a server of this role will do. */
   suits(role: Role): boolean {
-    switch (this.target) {
-      case "any":
-        return true
-      case "read-write":
-        return !role.isReadOnly
-      case "read-only":
-        return role.isReadOnly
-      case "primary":
-        return !role.isStandby
-      case "standby":
-      case "prefer-standby":
-        return role.isStandby
-    }
+    return suits(this.target, role)
   }
 
   /** It was reached and will do. `true`: another was the primary before, and its connections are out of date. */
@@ -125,5 +113,22 @@ export class Hosts<E> {
     host.epoch++
     host.isUsed = false
     if (host.verdict === "fit") host.verdict = "unknown"
+  }
+}
+
+/** Whether a server of this role will do. */
+export const suits = (target: TargetSessionAttrs, role: Role): boolean => {
+  switch (target) {
+    case "any":
+      return true
+    case "read-write":
+      return !role.isReadOnly
+    case "read-only":
+      return role.isReadOnly
+    case "primary":
+      return !role.isStandby
+    case "standby":
+    case "prefer-standby":
+      return role.isStandby
   }
 }
