@@ -3,6 +3,7 @@
  */
 import Driver from "better-sqlite3"
 import * as Effect from "effect/Effect"
+import { loading } from "../Loading.js"
 import { versionOf } from "../Machine.js"
 import * as Suite from "../Suite.js"
 import { writing } from "../Writing.js"
@@ -21,12 +22,14 @@ const sqliteVersion = (): string => {
   return `SQLite ${version}`
 }
 
+const loaded = loading<Files>(new URL("./load.js", import.meta.url), ({ newFile }) => Effect.sync(() => newFile("loaded")))
+
 const written = writing<Files>(({ newFile }) => Opened.ours(newFile("writes"), true))
 
 export const sqlite = Suite.make({
   name: "sqlite",
   head: { direct: "direct better-sqlite3", stock: "@effect/sql-sqlite-node" },
-  measurements: [pointQuery, overhead, streaming, bulkInsert, eventLoop, written],
+  measurements: [pointQuery, overhead, streaming, bulkInsert, loaded, eventLoop, written],
   open: ({ folder, rows }) => Effect.sync(() => files(folder, rows)),
   versions: () => [sqliteVersion(), versionOf("better-sqlite3"), versionOf("@effect/sql-sqlite-node")]
 })

@@ -60,7 +60,10 @@ export interface Options extends BatchPolicy.Limits {
    * a ConfigError. Default: never.
    */
   readonly retry?: Schedule.Schedule<unknown> | undefined
-  /** A breaker, or the config of one, that every batch goes through. Inside of `retry`: CircuitOpenError is retried, too. */
+  /**
+   * A breaker, or the config of one, that every batch goes through. It stands inside of `retry`: each attempt is a call of
+   * it, and while it is open, CircuitOpenError is not tried again. Default: none.
+   */
   readonly circuitBreaker?: CircuitBreaker.CircuitBreaker | CircuitBreaker.Config | undefined
   /**
    * Where a statement goes that the database refuses by itself (a constraint, a value, its syntax), while the others of its

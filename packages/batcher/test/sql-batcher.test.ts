@@ -2,10 +2,11 @@
  * SQL Batcher's own statements, and every defect of it that seeds.md names: what it loses, ours does not. A callback takes the
  * place of its adapter, so that what would be executed is seen as it is.
  */
+import * as Public from "@sluice/batcher"
 import { Batcher, BatchError, QueryCollector } from "@sluice/batcher"
-import { SqlError } from "@sluice/core"
+import { CircuitBreaker, Reason, Retry, SqlError } from "@sluice/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Stream } from "effect"
+import { Chunk, Effect, Exit, Fiber, Random, Stream, TestClock } from "effect"
 
 /** A receiver that remembers every text. */
 const receiver = () => {
@@ -38,6 +39,28 @@ describe("defaults and options", () => {
     const report = yield* merged.batcher.process([insert(1), insert(2)])
     assert.deepStrictEqual([plain.texts, merged.texts], [[`${insert(1)};${insert(2)};`], ["INSERT INTO t VALUES (1),(2);"]])
     assert.deepStrictEqual([report.statements, report.sent, report.rowsMerged], [2, 2, 1])
+  }))
+
+  it.scoped("SB-1, SB-11 everything has its default, and what they show as attributes is in `state`", () => Effect.gen(function*() {
+    const { batcher } = yield* made()
+    assert.deepStrictEqual(yield* batcher.state, {
+      pending: 0, bytes: 0, sending: 0, waiting: 0, left: 0, columns: undefined, factor: 1, limit: 1_000_000, failure: undefined, isClosed: false
+    })
+    yield* batcher.add(insert(1))
+    const { bytes, pending } = yield* batcher.state
+    assert.deepStrictEqual([pending, bytes], [1, 25])
+  }))
+
+  it.scoped("SB-5, SB-6, SB-7 columns adjust nothing unless asked for, and then by the reference and within the factors that are given", () => Effect.gen(function*() {
+    for (const [options, factor] of [
+      [{}, 1], [{ autoAdjustForColumns: true }, 2], [{ autoAdjustForColumns: true, referenceColumnCount: 3 }, 1.5],
+      [{ autoAdjustForColumns: true, maxAdjustmentFactor: 4 }, 4], [{ autoAdjustForColumns: true, referenceColumnCount: 1, minAdjustmentFactor: 0.7 }, 0.7],
+      [{ autoAdjustForColumns: true, batchMode: false }, 1]
+    ] as const) {
+      const { batcher } = yield* made({ ...options, autoFlush: false })
+      yield* batcher.add("INSERT INTO t (a, b) VALUES (1, 2)")
+      assert.deepStrictEqual([(yield* batcher.state).factor, (yield* batcher.state).limit], [factor, 1_000_000 * factor])
+    }
   }))
 
   it.scoped("SB-8 the delimiter stands after each statement, once, whether it was there or not", () => Effect.gen(function*() {
@@ -143,7 +166,7 @@ describe("adding, flushing, processing", () => {
     assert.deepStrictEqual(texts, [[1, 2], [3, 4], [5, 6]].map((ids) => ids.map((id) => `${insert(id)};`).join("")))
   }))
 
-  it.scoped("SB-19 flush answers with the number of statements, in a dry run too, and empties the batch", () => Effect.gen(function*() {
+  it.scoped("SB-9, SB-19 flush answers with the number of statements, in a dry run too, and empties the batch", () => Effect.gen(function*() {
     const collector = yield* QueryCollector.make
     const { batcher, texts } = yield* made({ dryRun: true })
     yield* batcher.add(insert(1))
@@ -243,4 +266,77 @@ describe("adding, flushing, processing", () => {
     }
     assert.isTrue(Exit.isSuccess(yield* Effect.exit(batcher.add("SELECT 1"))))
   }))
+})
+
+describe("retry and circuit breaker", () => {
+  const lost = (n: number) => SqlError.make(new Reason.ConnectionError({ message: `attempt ${n}`, outcome: "not-applied" }))
+
+  /** A receiver that is not there for a while, when it was asked, and what came of a batch in an hour. */
+  const absent = (times: number, options: Batcher.Options) => Effect.gen(function*() {
+    const at: Array<number> = []
+    const batcher = yield* Batcher.make({
+      onLeft: () => Effect.void,
+      ...options,
+      execute: () => Effect.flatMap(TestClock.currentTimeMillis, (now) => Effect.suspend(() => at.push(now) > times ? Effect.void : Effect.fail(lost(at.length))))
+    })
+    const fiber = yield* Effect.fork(Effect.either(batcher.process([insert(1), insert(2)])))
+    yield* TestClock.adjust("1 hour")
+    const result = yield* Fiber.join(fiber)
+    const error = result._tag === "Left" && BatchError.isBatchError(result.left) ? result.left.error : undefined
+    return { delays: at.slice(1).map((time, n) => time - at[n]!), error, attempts: at.length, report: yield* batcher.report }
+  })
+
+  it.scoped("SB-29 three attempts, 0.1 s doubling, and the last error comes out", () => Effect.gen(function*() {
+    const { attempts, delays, error, report } = yield* absent(9, { retry: Retry.transient })
+    assert.deepStrictEqual([attempts, error?.reason.message, report.retries, report.sent], [3, "attempt 3", 2, 0])
+    assert.isTrue(delays.every((delay, n) => delay <= [100, 200][n]!))
+    assert.deepStrictEqual((yield* absent(2, { retry: Retry.transient })).report.sent, 2)
+  }))
+
+  it.scoped("SB-29 no wait is longer than the longest one, jitter included", () => Effect.gen(function*() {
+    const retry = yield* Retry.exponential({ attempts: 10 })
+    const { delays } = yield* Effect.withRandom(absent(99, { retry }), Random.fixed([1]))
+    assert.deepStrictEqual(delays, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000])
+  }))
+
+  it.scoped("SB-29 what would fail again is not tried again", () => Effect.gen(function*() {
+    let calls = 0
+    const refused = SqlError.make(new Reason.SqlSyntaxError({ message: "near nothing" }))
+    const batcher = yield* Batcher.make({ retry: Retry.transient, onLeft: () => Effect.void, execute: () => Effect.suspend(() => (calls++, Effect.fail(refused))) })
+    yield* Effect.flip(batcher.process([insert(1)]))
+    assert.strictEqual(calls, 1)
+  }))
+
+  it.scoped("SB-30 five failures in a row open the breaker, half a minute later one batch is let through, and its success closes it", () => Effect.gen(function*() {
+    const breaker = yield* CircuitBreaker.make()
+    let isThere = false
+    const sent = Effect.scoped(Effect.flatMap(
+      Batcher.make({ circuitBreaker: breaker, onLeft: () => Effect.void, execute: () => Effect.suspend(() => isThere ? Effect.void : Effect.fail(lost(1))) }),
+      (batcher) => Effect.either(batcher.process([insert(1)]))
+    ))
+    const reason = Effect.map(sent, (result) => result._tag === "Right" ? "sent" : BatchError.isBatchError(result.left) ? result.left.error.reason._tag : result.left.reason._tag)
+    for (let n = 0; n < 5; n++) assert.strictEqual(yield* reason, "ConnectionError")
+    assert.strictEqual(yield* reason, "CircuitOpenError")
+    isThere = true
+    yield* TestClock.adjust("29 seconds")
+    assert.strictEqual(yield* reason, "CircuitOpenError")
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual(yield* reason, "sent")
+    assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", failures: 0 })
+  }))
+
+  it.scoped("SB-31 the retry stands around the breaker: each attempt counts, and an open one ends the retrying at once", () => Effect.gen(function*() {
+    const retry = yield* Retry.exponential({ attempts: 20 })
+    const { attempts, error, report } = yield* absent(99, { retry, circuitBreaker: { threshold: 5, recovery: "2 hours" } })
+    assert.deepStrictEqual([attempts, error?.reason._tag, error?.outcome], [5, "CircuitOpenError", "not-applied"])
+    assert.strictEqual(report.retries, 4)
+  }))
+})
+
+describe("modules", () => {
+  it("SB-37 what the documentation names is exported", () => {
+    for (const name of ["Batcher", "BatchError", "BatchOptions", "BatchPolicy", "BulkCopy", "BulkSink", "Csv", "DeadLetter", "InsertMerge", "Ndjson", "Parquet", "QueryCollector", "Spool"]) {
+      assert.property(Public, name)
+    }
+  })
 })

@@ -323,7 +323,10 @@ export class Buffer {
       from = i + 1
       bytes = 0
     }
-    if (entries.length === 0) return
+    if (entries.length === 0) {
+      this.totals.retries += sent.retries
+      return
+    }
     tally(this.totals, batch, entries.length, all, sent)
     this.totals.rowsMerged += Math.max(0, merged)
   }

@@ -250,14 +250,13 @@ export class Shipment {
   /** Sends again what is surely not applied. */
   private retried(attempt: Work, outcomeOf: (error: SqlError.SqlError) => Outcome): Work {
     const { isInside, retry } = this.way
-    const guarded = this.guarded(attempt)
-    if (retry === undefined || isInside) return guarded
+    if (retry === undefined || isInside) return this.guarded(attempt)
     let attempts = 0
     const counted = Effect.suspend(() => {
       if (attempts++ > 0) this.retries++
-      return guarded
+      return attempt
     })
-    return Effect.retry(counted, { schedule: retry, while: (error) => error.isRetryable && outcomeOf(error) === "not-applied" })
+    return Effect.retry(this.guarded(counted), { schedule: retry, while: (error) => error.isRetryable && outcomeOf(error) === "not-applied" })
   }
 
   /** A part has failed at a unit: it is split and goes on without what is refused, or it is the end. */
