@@ -11,13 +11,14 @@ import type * as Statement from "@sluice/core/Statement"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { inspect } from "node:util"
 
 export { add, eventually, held, within } from "./waiting.js"
 
 /** The error that an effect must fail with. A defect stays a defect, so that it fails the case. */
 export const failure = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<SqlError.SqlError, Error, R> =>
   Effect.matchEffect(effect, {
-    onSuccess: (value) => Effect.fail(new Error(`expected a failure, was answered with ${JSON.stringify(value)?.slice(0, 200)}`)),
+    onSuccess: (value) => Effect.fail(new Error(`expected a failure, was answered with ${inspect(value).slice(0, 200)}`)),
     onFailure: (error) =>
       SqlError.isSqlError(error) ? Effect.succeed(error) : Effect.fail(new Error(`expected a SqlError, was ${String(error)}`))
   })
