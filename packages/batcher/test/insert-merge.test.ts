@@ -315,6 +315,23 @@ describe("B2, B6 of random statements", () => {
     }), { numRuns: 2_000 })
   })
 
+  it("what many statements have in common is read at once, and merged as if each were read by itself", () => {
+    const heads = ["INSERT INTO t (a, b) VALUES ", "INSERT INTO t (a, b, c) VALUES ", "INSERT INTO t VALUES ", "INSERT INTO u (a) VALUES ", "insert into t (a, b) values ", "UPDATE t SET a = ", "INSERT INTO t (a, b) SELECT "]
+    const value = fc.constantFrom("1", "-2.5", "'x'", "'a,b'", "'(1)'", "''", "NULL", "null", "'now'", "'NOW'", "'it''s'", "'ü'", "'\\\\'", "abs(-1)", "random()", "DEFAULT", "1 + 2", "1)", "'open", "\"q\"", "1e5", "/* c */ 7")
+    const tail = fc.constantFrom("", "", "", "", ";", " ", " ON CONFLICT DO NOTHING", " RETURNING a", " -- end", ", (8, 9)")
+    const usual = fc.record({ head: fc.constantFrom(...heads), values: fc.array(value, { minLength: 1, maxLength: 4 }), tail, times: fc.integer({ min: 1, max: 140 }) })
+    const blocks = fc.array(usual, { minLength: 1, maxLength: 8 })
+    const bare = (texts: ReadonlyArray<string>) => texts.map((text) => text.replace(/^\/\*\d+\*\//, ""))
+    const takenBy = (statements: ReadonlyArray<string>) => {
+      const merge = Either.getOrThrow(InsertMerge.make({ dialect: pg, maxBytes: 2_000 }))
+      return [...statements.flatMap((sql) => Either.getOrElse(merge.add(sql), () => ["refused"])), ...merge.flushAll()]
+    }
+    fc.assert(fc.property(blocks, (blocks) => {
+      const statements = blocks.flatMap(({ head, tail, times, values }) => Array.from({ length: times }, () => `${head}(${values.join(", ")})${tail}`))
+      assert.deepStrictEqual(takenBy(statements), bare(takenBy(statements.map((sql, n) => `/*${n}*/${sql}`))))
+    }), { numRuns: 300 })
+  })
+
   it("no merged statement exceeds its limits, and every row is there once, in order", () => {
     fc.assert(fc.property(script, fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 6 }), (statements, maxBytes, maxRows) => {
       const texts = merged(statements, { maxBytes, maxRows })

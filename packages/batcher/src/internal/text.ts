@@ -7,13 +7,15 @@
  * @internal
  */
 import * as SqlScript from "@sluice/core/SqlScript"
+import { Alike } from "./alike.js"
 import { utf8 } from "./bytes.js"
 
 export type Problem = "empty" | "open"
 
 // What nearly every text is, in any dialect: ASCII that begins with a word, strings without a backslash, and no other quote, comment
 // or semicolon. It takes half of the time of the loop below; a long text would need a long stack.
-const ordinary = /^[A-Za-z(][^'"`$#[;\-/\x80-\uffff]*(?:'[^'\\\x80-\uffff]*'[^'"`$#[;\-/\x80-\uffff]*)*$/
+const rest = `[^'"\`$#[;\\-/\\x80-\\uffff]*(?:'[^'\\\\\\x80-\\uffff]*'[^'"\`$#[;\\-/\\x80-\\uffff]*)*`
+const ordinary = new RegExp(`^[A-Za-z(]${rest}$`)
 const shortest = 4_096
 
 export class Texts {
@@ -21,6 +23,7 @@ export class Texts {
   bytes = 0
   /** Why it has answered with nothing. */
   problem: Problem = "empty"
+  private readonly alike = new Alike()
   private readonly special = new Uint8Array(128)
   private readonly lexer: SqlScript.Lexer
 
@@ -36,12 +39,21 @@ export class Texts {
     if (all <= shortest && this.delimiter === ";") {
       const isEnded = given.charCodeAt(all - 1) === 59
       const plain = isEnded ? given.slice(0, -1) : given
-      if (ordinary.test(plain)) {
+      if (this.alike.matches(plain) || this.isOrdinary(plain)) {
         this.bytes = plain.length
         return plain
       }
     }
     return this.scanned(given)
+  }
+
+  // Of an INSERT behind its like only what stands in its last parentheses is new.
+  private isOrdinary(text: string): boolean {
+    if (!ordinary.test(text)) return false
+    const string = text.indexOf("'")
+    const head = text.lastIndexOf("(", string < 0 ? text.length : string) + 1
+    if (head > 1) this.alike.learn(text.slice(0, head), rest)
+    return true
   }
 
   private scanned(given: string): string | undefined {

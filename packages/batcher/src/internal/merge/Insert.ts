@@ -7,6 +7,7 @@
  * @internal
  */
 import * as SqlScript from "@sluice/core/SqlScript"
+import { Alike } from "../alike.js"
 import { calls, clocks, curious, plain } from "./words.js"
 
 export interface Settings {
@@ -42,7 +43,9 @@ export class Insert {
   /** Where the placeholders of its rows begin and end, one after the other. */
   readonly places: Array<number> = []
   private readonly lexer: SqlScript.Lexer
-  private readonly plainRows: Array<RegExp | undefined> = []
+  private readonly alike = new Alike()
+  /** Values of the rows that it knows. */
+  private plainWidth = 0
   /** The text of the last one up to its first parenthesis of VALUES: most have it in common. */
   private prefix = ""
   private prefixStart = 0
@@ -69,26 +72,26 @@ export class Insert {
   private reread(sql: string): boolean {
     this.openAt = -1
     this.isCurious = false
-    this.isAscii = false
+    this.isAscii = this.alike.matches(sql)
+    if (this.isAscii) {
+      this.start = this.prefixStart
+      this.rowsStart = this.prefixRows
+      this.rowsEnd = sql.length
+      this.rows = 1
+      this.width = this.plainWidth
+      this.suffix = ""
+      return true
+    }
     if (this.prefix !== "" && sql.startsWith(this.prefix)) {
       this.start = this.prefixStart
       this.rowsStart = this.prefixRows
-      if (this.isPlainRow(sql)) return true
     } else if (!this.head(sql)) return this.leave(sql, 0)
-    return this.values(sql) || this.leave(sql, this.rowsStart)
-  }
-
-  // One row of plain literals up to the end, as wide as the last one: a tenth of the time of reading its tokens.
-  private isPlainRow(sql: string): boolean {
-    const { width } = this
-    if (width < 1 || width > widest) return false
-    const row = this.plainRows[width] ??= plainRow(width)
-    row.lastIndex = this.rowsStart
-    if (!row.test(sql)) return false
-    this.rows = 1
-    this.rowsEnd = sql.length
-    this.suffix = ""
-    this.isAscii = true
+    if (!this.values(sql)) return this.leave(sql, this.rowsStart)
+    // The next with this beginning, and one row of plain literals as wide as this, need not be taken apart.
+    if (this.width > 0 && this.width <= widest) {
+      this.plainWidth = this.width
+      this.alike.learn(this.prefix, plainRows[this.width] ??= plainRow(this.width))
+    }
     return true
   }
 
@@ -105,6 +108,7 @@ export class Insert {
 
   private head(sql: string): boolean {
     this.prefix = ""
+    this.alike.forget()
     if (!this.step(sql, 0)) return false
     this.start = this.lexer.start
     let word = this.word(sql)
@@ -321,7 +325,10 @@ const widest = 100
 // In any dialect: numbers, and strings without a backslash. PostgreSQL reads 'now' as the time of its transaction.
 const literal = `(?:'(?![nN][oO][wW]')[^'\\\\\\x80-\\uffff]*'|-?\\d+(?:\\.\\d+)?|NULL|null)`
 
-const plainRow = (width: number): RegExp => new RegExp(`\\(${literal}(?:, ?${literal}){${width - 1}}\\)$`, "y")
+const plainRows: Array<string | undefined> = []
+
+/** What follows the parenthesis of a row. */
+const plainRow = (width: number): string => `${literal}(?:, ?${literal}){${width - 1}}\\)`
 
 const wordOf = (sql: string, { end, start }: SqlScript.Token): string => sql.slice(start, end).toUpperCase()
 
