@@ -8,7 +8,7 @@ import { merging } from "./Merging.js"
 
 export const batcher = Suite.make({
   name: "batcher",
-  head: { direct: "driver", stock: "stock" },
+  head: { direct: "driver", stock: "stock", other: "SQL Batcher" },
   measurements: [batching, merging],
   open: () => Effect.succeed({}),
   versions: () => []

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Measurement } from "../Measurement.js"
 import { interleaved } from "../Rounds.js"
 import { aim, costlier, factor, none } from "../Table.js"
-import * as Child from "./Child.js"
+import * as Child from "../Child.js"
 import { cost } from "./cost.js"
 
 const options = [

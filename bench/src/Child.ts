@@ -7,14 +7,15 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Sample } from "../Work.js"
+import type { Sample } from "./Work.js"
 
 export class Failed extends Data.TaggedError("Failed")<{ readonly message: string }> {}
 
 /** The repository: what the children are started in. */
-export const root = fileURLToPath(new URL("../../../", import.meta.url))
+export const root = fileURLToPath(new URL("../../", import.meta.url))
 
-const run = (folder: string, command: string, args: ReadonlyArray<string>): Effect.Effect<string, Failed> =>
+/** Runs a program to its end: what it said. */
+export const run = (folder: string, command: string, args: ReadonlyArray<string>): Effect.Effect<string, Failed> =>
   Effect.suspend(() => {
     const { error, status, stderr, stdout } = spawnSync(command, args, { cwd: folder, encoding: "utf8" })
     return status === 0 ? Effect.succeed(stdout) : new Failed({ message: `${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}\n${stdout}${stderr}`}` })
