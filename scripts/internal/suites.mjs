@@ -15,12 +15,23 @@ const exitWithin = 20_000
 const completeWithin = 12.5 * 60_000
 
 const file = join(root, "out/test/results.json")
+const part = `${file}.part`
+
+/** What there was when the run was ended: said, and counted with one failure for what there was not. */
+const unfinished = () => {
+  say("vitest ended without results.")
+  if (!existsSync(part)) return { files: 0, passed: 0, failed: 1, skipped: 0 }
+  const { failed, files, of, passed, running, skipped } = JSON.parse(readFileSync(part, "utf8"))
+  say(`Until then ${files} of ${of} files had ended: ${passed} passed, ${failed} failed, ${skipped} skipped.`)
+  for (const name of running) say(`had not ended: ${name}`)
+  return { files: of, passed, failed: failed + 1, skipped }
+}
 
 /** Answers with `{ files, passed, failed, skipped }`. What vitest itself did wrong counts as failed. */
 export const suites = (env, args) =>
   new Promise((resolve) => {
     mkdirSync(dirname(file), { recursive: true })
-    rmSync(file, { force: true })
+    for (const old of [file, part]) rmSync(old, { force: true })
     const child = spawn(
       process.execPath,
       [
@@ -75,10 +86,7 @@ export const suites = (env, args) =>
       process.off("SIGTERM", terminate)
       // What a fork left behind after an orderly exit is ended as well.
       signal("SIGKILL")
-      if (!existsSync(file)) {
-        say("vitest ended without results.")
-        return resolve({ files: 0, passed: 0, failed: 1, skipped: 0 })
-      }
+      if (!existsSync(file)) return resolve(unfinished())
       const results = JSON.parse(readFileSync(file, "utf8"))
       if (results.failed === 0 && (results.reason !== "passed" || (!killed && code !== 0))) {
         say(`vitest ended with exit code ${code} (${results.reason}) although no test failed.`)

@@ -19,7 +19,7 @@ export const within = <A, E, R>(effect: Effect.Effect<A, E, R>, ms: number, what
 
 /** Waits until a condition holds. */
 export const eventually = <E = never>(condition: Effect.Effect<boolean, E>, what: string): Effect.Effect<void, E | Error> =>
-  within(Effect.repeat(Effect.zipLeft(condition, Effect.sleep(5)), { until: (is) => is }), 15_000, what)
+  within(Effect.repeat(Effect.tap(condition, (is) => is ? Effect.void : Effect.sleep(5)), { until: (is) => is }), 15_000, what)
 
 let collector: (() => void) | undefined
 
