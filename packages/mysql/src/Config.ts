@@ -23,7 +23,8 @@ import type { Decoders, Encoder } from "./Codecs.js"
  *
  * Types: BIGINT is a number, or a bigint with `integers: "bigint"`, and a value that a number would round is a DataError;
  * smaller integers are always numbers. DECIMAL is its exact text, or a BigDecimal with `decimals: "BigDecimal"`; DATE, TIME and
- * JSON are their exact text, BIT, binary strings, geometry and vectors are bytes. `decoders` say otherwise, type by type.
+ * JSON are their exact text, BIT, binary strings, geometry and vectors are bytes. A FLOAT is its shortest number; of a statement that
+ * is not prepared the server prints six digits of it. `decoders` say otherwise, type by type.
  * Parameters are texts, numbers, bigints, booleans, Dates, bytes, BigDecimals and null; a Date goes in as its wall clock in
  * `timezone`, with milliseconds. `encoders` add to them.
  *

@@ -77,6 +77,17 @@ onServers("types (CY-22)", (on, server) => {
       assert.deepStrictEqual((yield* everyWay(db, "SELECT * FROM t ORDER BY a")).map((row) => Object.values(row)), rows)
     })))
 
+  it.live("FLOAT is the shortest number that is the same; of a text that is not prepared the server prints six digits", () =>
+    on({}, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY AUTO_INCREMENT, f FLOAT)`
+      for (const f of [0.1, 16_777_215, 123_456.79, -1.2345678e30]) yield* db`INSERT INTO t (f) VALUES (${f})`
+      const all = db<{ f: number }>`SELECT f FROM t ORDER BY id`
+      assert.deepStrictEqual((yield* all).map(({ f }) => f), [0.1, 16_777_215, 123_456.79, -1.2345678e30])
+      assert.deepStrictEqual((yield* all.unprepared).map(({ f }) => f), [0.1, 16_777_200, 123_457, -1.23457e30])
+      // What is wanted exactly is asked for as a double.
+      assert.strictEqual(yield* db<number>`SELECT CAST(f AS DOUBLE) FROM t WHERE id = 2`.unprepared.pipe(Effect.map((rows) => Object.values(rows[0] ?? {})[0])), 16_777_215)
+    })))
+
   it.live("TIME is exact text: negative, beyond a day, with each number of digits; a fraction of zero is there", () =>
     on({}, (db) => Effect.gen(function*() {
       yield* db`CREATE TABLE t (a TIME, b TIME(1), c TIME(6))`
