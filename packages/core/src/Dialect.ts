@@ -111,8 +111,13 @@ export interface Capabilities {
 export interface Limits {
   /** Bound parameters of one statement. */
   readonly maxParameters: number
-  /** UTF-8 bytes of one statement's text. */
+  /** UTF-8 bytes of one statement's text. What we write ourselves is never longer. */
   readonly maxStatementBytes: number
+  /**
+   * The same where a server can be set to take more: then only a text beyond this is refused for every server, and a connection
+   * refuses what is beyond its own server's setting. Default: `maxStatementBytes`.
+   */
+  readonly longestStatementBytes?: number | undefined
   /** Rows of one VALUES list. */
   readonly maxInsertRows: number
 }

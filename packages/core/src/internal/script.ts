@@ -41,7 +41,7 @@ const ofStream = <E, R>(client: Client, source: Script<E, R>): Stream.Stream<Res
     let index = 0
     const { lexicon, limits } = client.dialect
     // A character is at least a byte: what is longer is refused anyway, and is not gathered.
-    return SqlScript.split(source, lexicon, { maxLength: Math.min(limits.maxStatementBytes, 2 ** 28) }).pipe(
+    return SqlScript.split(source, lexicon, { maxLength: Math.min(limits.longestStatementBytes ?? limits.maxStatementBytes, 2 ** 28) }).pipe(
       Stream.catchAll((error) => Stream.fromEffect(SqlError.isSqlError(error) && error.reason.operation === "split" ? refused(client, error, "script") : Effect.fail(error))),
       Stream.mapEffect((piece) => provide(one(client, piece, index++)))
     )

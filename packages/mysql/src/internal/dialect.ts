@@ -60,8 +60,8 @@ export const dialect: Dialect.Dialect = {
     return `(${[first, ...rest].join(" UNION ALL ")}) AS ${alias}`
   },
   lexicon,
-  // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is 16 MB unless the server says otherwise.
-  limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, maxInsertRows: Number.POSITIVE_INFINITY },
+  // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is at least 16 MB unless a server is set lower, and at most 1 GB.
+  limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, longestStatementBytes: 1_073_741_824, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,
   leavesState: /\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+@/i,
   tables: tables(0)

@@ -10,7 +10,7 @@ const encoder = new TextEncoder()
 
 /** Why a statement is too much for its dialect; `undefined` where it is not. */
 export const overLimits = ({ limits, name }: Dialect, sql: string, params: ReadonlyArray<unknown>): Reason.Reason | undefined => {
-  const { maxParameters, maxStatementBytes } = limits
+  const { maxParameters, longestStatementBytes: maxStatementBytes = limits.maxStatementBytes } = limits
   if (params.length > maxParameters) {
     return new Reason.LimitError({
       message: `${name} takes ${maxParameters} parameters, the statement has ${params.length}`,
