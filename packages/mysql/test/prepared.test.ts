@@ -151,6 +151,20 @@ describe.skipIf(isMissing)("prepared statements", () => {
       assert.isAtMost(yield* open(db), before + 12)
     })))
 
+  it.live("of long texts the last one alone is kept, here and on the server, and each is answered by itself", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      const before = yield* open(db)
+      const pad = "x".repeat(12_000)
+      for (let i = 10; i < 30; i++) {
+        for (let again = 0; again < 2; again++) assert.deepStrictEqual(yield* db.unsafe(`SELECT '${pad}' AS pad, ${i} AS n`), [{ pad, n: i }])
+      }
+      assert.isAtMost(yield* open(db), before + 2)
+      // Parameters of another kind under one such text, which MySQL would read as those of the first time.
+      for (const [value, expected] of [[1.5, "1.5"], ["007", "007"], [7n, "7"], ["0.10", "0.10"]] as const) {
+        assert.deepStrictEqual(yield* db.unsafe(`SELECT CONCAT(?, '') AS v, '${pad}' AS pad`, [value]), [{ v: expected, pad }])
+      }
+    })))
+
   it.live("describing a statement that is prepared already leaves the server no second one", () =>
     on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
       const before = yield* open(db)

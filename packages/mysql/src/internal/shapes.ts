@@ -35,6 +35,8 @@ const kindOf = (value: unknown): Kind => {
 /** Texts whose shapes are remembered, and shapes of one text: the driver keeps fewer statements than that. */
 const mostTexts = 1_000
 const mostShapes = 64
+// Of longer texts the last one alone, as in `statements`.
+const longest = 10_000
 
 interface Shape {
   readonly kinds: Array<Kind>
@@ -43,6 +45,7 @@ interface Shape {
 
 export class Shapes {
   private readonly known = new Map<string, Array<Shape>>()
+  private long: { readonly sql: string; readonly shapes: Array<Shape> } | undefined = undefined
   private marks = 0
   private hasForgotten = false
   private charset: unknown = undefined
@@ -54,7 +57,7 @@ export class Shapes {
   of(sql: string, params: ReadonlyArray<unknown>, charset: unknown, backslashes: boolean): string {
     if (params.length === 0) return sql
     if (charset !== this.charset) this.forget(charset)
-    const shapes = this.known.get(sql) ?? this.remember(sql)
+    const shapes = sql.length > longest ? this.rememberLong(sql) : this.known.get(sql) ?? this.remember(sql)
     for (let i = 0; i < shapes.length; i++) if (fits(shapes[i]!.kinds, params)) return shapes[i]!.text
     // A comment at the end changes no meaning, and none of the server's digests. No mark is used twice: what was
     // prepared under a text that is forgotten is not taken for something else.
@@ -70,9 +73,18 @@ export class Shapes {
   }
 
   private forget(charset: unknown): void {
-    this.hasForgotten = this.known.size > 0 || this.hasForgotten
+    this.hasForgotten = this.known.size > 0 || this.long !== undefined || this.hasForgotten
     this.known.clear()
+    this.long = undefined
     this.charset = charset
+  }
+
+  private rememberLong(sql: string): Array<Shape> {
+    if (this.long?.sql === sql) return this.long.shapes
+    this.hasForgotten = this.long !== undefined || this.hasForgotten
+    const shapes: Array<Shape> = []
+    this.long = { sql, shapes }
+    return shapes
   }
 
   private remember(sql: string): Array<Shape> {

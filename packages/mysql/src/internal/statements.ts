@@ -11,6 +11,10 @@ import { headerSize } from "./frames.js"
 import { Code } from "./header.js"
 import type { Bytes } from "./place.js"
 
+// A longer text is most likely made by a program, and never the same again. V8 hashes such texts by their length alone: a map
+// of many that are of one length compares them all.
+const longest = 10_000
+
 /** A statement that the server has prepared, and what the columns of its last answer were. */
 export class Prepared {
   fields: Fields | undefined = undefined
@@ -19,10 +23,13 @@ export class Prepared {
 
 export class Statements {
   private readonly known = new Map<string, Prepared>()
+  /** Of those that are long the last one alone. */
+  private long: { readonly sql: string; readonly prepared: Prepared } | undefined = undefined
 
   constructor(private readonly maximum: number) {}
 
   get(sql: string): Prepared | undefined {
+    if (sql.length > longest) return this.long?.sql === sql ? this.long.prepared : undefined
     const found = this.known.get(sql)
     // Only a full cache has an order that matters.
     if (found !== undefined && this.known.size * 2 > this.maximum) {
@@ -34,6 +41,11 @@ export class Statements {
 
   /** Keeps a statement; answers with the one that is given up for it. */
   add(sql: string, prepared: Prepared): Prepared | undefined {
+    if (sql.length > longest) {
+      const before = this.long
+      this.long = { sql, prepared }
+      return before?.prepared
+    }
     const before = this.known.get(sql)
     this.known.set(sql, prepared)
     if (before !== undefined) return before
@@ -47,6 +59,7 @@ export class Statements {
   /** The server has dropped all of them. */
   clear(): void {
     this.known.clear()
+    this.long = undefined
   }
 }
 

@@ -147,22 +147,30 @@ const why = (value: unknown): string => {
 
 const escaped = new Map<string, ReadonlyArray<string> | undefined>()
 const unescaped = new Map<string, ReadonlyArray<string> | undefined>()
+// Of longer texts the last one alone is kept: they are rarely the same again, and a thousand of them are many bytes.
+const longest = 10_000
+let long: { readonly sql: string; readonly backslashes: boolean; readonly cut: ReadonlyArray<string> | undefined } | undefined
 
 /**
  * A text cut at its placeholders; `undefined` where only the server can tell them: in a comment that it executes.
  * Kept by text: a point query does not read its text twice.
  */
 export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
+  if (sql.length > longest) {
+    if (long?.sql !== sql || long.backslashes !== backslashes) long = { sql, backslashes, cut: cutAt(sql, backslashes) }
+    return long.cut
+  }
   const cache = backslashes ? escaped : unescaped
   const known = cache.get(sql)
   if (known !== undefined || cache.has(sql)) return known
   if (cache.size >= 1_000) cache.clear()
-  const cut = sql.includes("/*!") || sql.includes("/*M!") ? undefined : cutAt(sql, backslashes)
+  const cut = cutAt(sql, backslashes)
   cache.set(sql, cut)
   return cut
 }
 
-const cutAt = (sql: string, backslashes: boolean): ReadonlyArray<string> => {
+const cutAt = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
+  if (sql.includes("/*!") || sql.includes("/*M!")) return undefined
   const parts: Array<string> = []
   let at = 0
   for (const token of SqlScript.tokens(sql, lexiconOf(backslashes))) {
