@@ -51,7 +51,9 @@ export interface Options extends BatchPolicy.Limits {
    * `batch` (default): each batch in one transaction, all of it or nothing; inside of another transaction, in a savepoint.
    * `all`: one transaction for everything up to a `flush`, the end of a `process` or the closing, which is then committed;
    * its statements stay in memory until then. `none` (the default where the dialect has no transactions): each statement
-   * by itself, the first failure stops. What the dialect lacks is UnsupportedError.
+   * by itself, the first failure stops. What the dialect lacks is UnsupportedError. What commits by itself, as MySQL's DDL,
+   * is with `batch` a batch alone, and where others would be committed with it TransactionStateError. What a procedure
+   * commits is not seen: what was sent before in its batch may then be told as not applied.
    */
   readonly transaction?: "none" | "batch" | "all" | undefined
   /**

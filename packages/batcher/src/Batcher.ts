@@ -141,7 +141,8 @@ export interface Batcher<out A = Result> {
   /**
    * Adds a statement. `true`: a batch became full by it, and is sent at once (unless `autoFlush` is `false`); the
    * statement is in the batch either way. While the buffer is full it suspends; interrupted there, it has added nothing.
-   * An empty statement is a ConfigError, one above the server's own limit a LimitError.
+   * An empty statement is a ConfigError, one above the server's own limit a LimitError, and one that begins or ends a
+   * transaction a TransactionStateError, unless it is for a callback.
    */
   readonly add: (statement: Item) => Effect.Effect<boolean, BatchError | SqlError.SqlError>
   /**

@@ -164,6 +164,8 @@ export interface Dialect {
   readonly capabilities: Capabilities
   /** Whether this text leaves something behind on its session that the first word does not tell: lock functions, set_config. */
   readonly leavesState: RegExp | undefined
+  /** Statements that commit the transaction in which they stand, by the words with which they begin: MySQL's DDL. Default: none does. */
+  readonly commits?: RegExp | undefined
   /** How its tables are made, written to and looked up; without it, `Table` answers with UnsupportedError. */
   readonly tables?: Tables | undefined
 }

@@ -103,7 +103,7 @@ export const conformance = (name: string, options: Options): void => {
       const sick = law === "C2" ? options.sick ?? [] : []
       if (own.length + unreachable.length + sick.length === 0) continue
       describe(`${law} ${promise}`, () => {
-        for (const one of own) it.live(one.title, () => run(one, options), 20_000)
+        for (const one of own) it.live(one.title, () => run(one, options), one.within ?? 20_000)
         for (const { layer, reason, title } of unreachable) {
           it.scopedLive(`opening ${title} fails with ${reason}`, () => fails(Layer.build(layer), reason), 20_000)
         }

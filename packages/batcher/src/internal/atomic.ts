@@ -39,6 +39,8 @@ export class Atomic {
   /** What became of the work, to be asked when `run` has failed or was interrupted (then there is no error). */
   outcome(error: SqlError | undefined): Outcome {
     if (this.isCommitted) return "applied"
+    // A statement of it has committed by itself, as a procedure may: what was before it is there, what is behind it may be.
+    if (error?.reason._tag === "TransactionAbortedError" && error.reason.cause === undefined) return "unknown"
     if (!this.isDone) return "not-applied"
     // Interrupted between the end of the work and COMMIT's answer, inside a transaction that is not ours to end.
     return error === undefined ? "unknown" : error.outcome

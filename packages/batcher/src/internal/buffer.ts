@@ -23,6 +23,8 @@ export interface Entry {
   /** Told once: nothing when it is applied, else why not. */
   readonly settled: ((failure: Failure | undefined) => void) | undefined
   readonly entries: undefined
+  /** It is a batch by itself. */
+  readonly isAlone: boolean
 }
 
 /** Several that are sent as one. */
@@ -157,14 +159,19 @@ export class Buffer {
   private accept(entry: Entry): Offered {
     entry.index = this.totals.statements++
     if (entry.run !== undefined) entry.run.statements++
-    const decision = this.policy.add(entry.bytes, entry.params.length)
     const auto = this.autoFlush || entry.run !== undefined
+    if (entry.isAlone && this.open.length > 0) {
+      this.policy.close()
+      this.shut(auto)
+    }
+    const decision = this.policy.add(entry.bytes, entry.params.length)
     if (decision.closesBefore) this.shut(auto)
     this.open.push(entry)
     this.openBytes += entry.bytes
     if (entry.run !== undefined) this.about = entry.run.about
-    if (decision.closesAfter) this.shut(auto)
-    return decision.closesBefore || decision.closesAfter ? "full" : "added"
+    if (entry.isAlone) this.policy.close()
+    if (entry.isAlone || decision.closesAfter) this.shut(auto)
+    return entry.isAlone || decision.closesBefore || decision.closesAfter ? "full" : "added"
   }
 
   private shut(release: boolean): void {

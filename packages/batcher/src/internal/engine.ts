@@ -46,7 +46,7 @@ export class Engine<A> implements Batcher<A> {
     this.fork = Runtime.runFork(runtime)
     this.started = this.now()
     this.buffer = new Buffer(settings.policy, settings.inFlight, settings.autoFlush)
-    this.intake = new Intake(settings.db, settings.delimiter)
+    this.intake = new Intake(settings.way, settings.delimiter)
     this.rescale()
   }
 
@@ -257,23 +257,24 @@ export class Engine<A> implements Batcher<A> {
     // A database that answers at once ends a batch inside of this loop, which then goes on by itself.
     if (this.isPumping) return
     this.isPumping = true
-    const { adapting, policy } = this.settings
+    const { adapting, policy, way: { whole } } = this.settings
     for (let batch = this.buffer.next(); batch !== undefined; batch = this.buffer.next()) {
       const current = batch
       let hasEnded = false
-      const sending = Sending.send(this.settings, current, (sent, pace) => {
+      const settle: Sending.Settle = (sent, pace) => {
         hasEnded = true
         if (adapting?.observe(current.bytes, policy.limit, pace) === true) this.rescale()
-        if (this.settings.way.whole === undefined) this.buffer.finish(current, sent)
+        if (whole === undefined) this.buffer.finish(current, sent)
         else if (sent.failure === undefined) this.buffer.hold(current, sent)
         else {
           this.buffer.failure ??= withThose(sent.failure.error, this.buffer.waitingForCommit, "not-applied")
           this.buffer.undo(current, sent, this.buffer.failure)
         }
-      })
-      const { whole } = this.settings.way
-      // Where a dead letter failed, and no statement, the transaction is still open: nobody may commit it.
-      const fiber = this.fork(whole === undefined ? sending : whole.turn(Effect.ensuring(sending, Effect.suspend(() => this.buffer.failure === undefined ? Effect.void : whole.dropped))))
+      }
+      const fiber = this.fork(whole === undefined
+        ? Effect.uninterruptibleMask((restore) => Sending.send(this.settings, current, settle, restore))
+        // Where a dead letter failed, and no statement, the transaction is still open: nobody may commit it.
+        : whole.turn((restore) => Effect.zipRight(Sending.send(this.settings, current, settle, restore), Effect.suspend(() => this.buffer.failure === undefined ? Effect.void : whole.dropped))))
       if (hasEnded) continue
       this.fibers.add(fiber)
       fiber.addObserver(() => {

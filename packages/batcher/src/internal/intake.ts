@@ -14,11 +14,13 @@ import * as SqlScript from "@sluice/core/SqlScript"
 import type { Item } from "../Batch.js"
 import type { Entry } from "./buffer.js"
 import { ofParameter, utf8 } from "./bytes.js"
+import { Control } from "./control.js"
 import type { Run } from "./run.js"
+import type { Way } from "./shipment.js"
 import { Texts } from "./text.js"
 
 /** What a receiver without a dialect is taken to be: it has the standard's quotes and no limit. */
-export const standard: Pick<Dialect.Dialect, "lexicon" | "limits" | "name" | "lastIdIsFirst" | "placeholder"> = {
+export const standard: Pick<Dialect.Dialect, "commits" | "lexicon" | "limits" | "name" | "lastIdIsFirst" | "placeholder"> = {
   name: "execute",
   placeholder: () => "?",
   lexicon: SqlScript.ansi,
@@ -31,13 +33,17 @@ const empty = SqlError.make(new Reason.ConfigError({ message: "statement is empt
 
 export class Intake {
   readonly dialect: typeof standard
+  private readonly db: Database | undefined
+  private readonly control: Control
   private readonly texts: Texts
   private readonly delimiter: number
   /** The text with parameters that was read last. */
   private last: { readonly given: string; readonly text: string; readonly bytes: number } | undefined
 
-  constructor(private readonly db: Database | undefined, delimiter: string) {
-    this.dialect = db?.dialect ?? standard
+  constructor(way: Way, delimiter: string) {
+    this.db = way.db
+    this.dialect = way.db?.dialect ?? standard
+    this.control = new Control(way, this.dialect)
     this.texts = new Texts(this.dialect.lexicon, delimiter)
     this.delimiter = utf8(delimiter)
   }
@@ -64,7 +70,9 @@ export class Intake {
     if (texts.bytes > limits.maxStatementBytes) return this.refuse(tooLarge(name, text, "maxStatementBytes", limits.maxStatementBytes, texts.bytes))
     if (params.length > limits.maxParameters) return this.refuse(tooLarge(name, text, "maxParameters", limits.maxParameters, params.length))
     for (let i = 0; i < params.length; i++) bytes += ofParameter(params[i])
-    return { index: -1, text, params, bytes, run, settled, entries: undefined }
+    const control = this.control.of(text)
+    if (control instanceof SqlError.SqlError) return this.refuse(control)
+    return { index: -1, text, params, bytes, run, settled, entries: undefined, isAlone: control === "alone" }
   }
 
   // What has parameters comes again with others.

@@ -19,6 +19,7 @@ import type { Pace } from "./adapting.js"
 import { type Batch, type Dead, itemOf, type Left, type Sent, type Unit } from "./buffer.js"
 import { Outgoing } from "./outgoing.js"
 import { Shipment, type Way } from "./shipment.js"
+import type { Restore } from "./whole.js"
 
 export interface Settings {
   readonly way: Way
@@ -33,9 +34,12 @@ export interface Settings {
   readonly clock: Clock.Clock
 }
 
-/** Sends a batch. Interruptible; the answer is given to `settle` whatever happens. */
-export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace: Pace) => void): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) => {
+/** Takes the end of a batch. */
+export type Settle = (sent: Sent, pace: Pace) => void
+
+/** Sends a batch: to be run uninterruptibly, as the answer is given to `settle` whatever happens. What may be interrupted is restored. */
+export const send = (settings: Settings, batch: Batch, settle: Settle, restore: Restore): Effect.Effect<void> =>
+  Effect.suspend(() => {
     const { about } = batch
     const { beforeBatch, clock, way } = settings
     const since = clock.unsafeCurrentTimeMillis()
@@ -76,8 +80,6 @@ export const send = (settings: Settings, batch: Batch, settle: (sent: Sent, pace
 
 const letterOf = ({ entry, error }: Dead, metadata: Batches.Metadata | undefined): Letter =>
   ({ index: entry.index, text: entry.text, params: entry.params, outcome: "not-applied", error, metadata })
-
-type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 // The batch has ended as it has: what looks on cannot change that any more.
 const collected = (collector: QueryCollector | undefined, record: Record, restore: Restore): Effect.Effect<void> =>

@@ -13,6 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
+/** Makes interruptible what was so before. */
+export type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
 interface Open {
   readonly session: Session
   readonly scope: Scope.CloseableScope
@@ -24,9 +27,9 @@ export class Whole {
 
   constructor(private readonly db: Database) {}
 
-  /** One at a time. Waiting for it cannot be interrupted, as whoever sends a batch must tell of its end. */
-  turn<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.uninterruptibleMask((restore) => Effect.zipRight(this.gate.take(1), Effect.ensuring(restore(work), this.gate.release(1))))
+  /** One at a time, and uninterruptible but for what the work restores: whoever sends a batch must tell of its end, even before it has begun. */
+  turn<A, E>(work: (restore: Restore) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptibleMask((restore) => Effect.zipRight(this.gate.take(1), Effect.ensuring(Effect.suspend(() => work(restore)), this.gate.release(1))))
   }
 
   /** Runs work in the transaction, which is begun by the first; to be called in a turn. A failure is the end of the transaction. */
@@ -36,18 +39,18 @@ export class Whole {
 
   /** Commits, and tells how that ended before anybody else has a turn; there may be nothing to commit. */
   commit(told: (failure: SqlError.SqlError | undefined) => void): Effect.Effect<void, SqlError.SqlError> {
-    return this.turn(Effect.uninterruptible(Effect.suspend(() => {
+    return this.turn(() => {
       const { open } = this
       this.open = undefined
       const ended = open === undefined ? Effect.void : Effect.onExit(open.session.commit, (exit) =>
         // A COMMIT that is refused may leave the transaction open: SQLite's does for a deferred constraint.
         Effect.zipRight(Exit.isSuccess(exit) ? Effect.void : Effect.ignore(open.session.rollback), Scope.close(open.scope, exit)))
       return Effect.tapBoth(ended, { onSuccess: () => Effect.sync(() => told(undefined)), onFailure: (error) => Effect.sync(() => told(error)) })
-    })))
+    })
   }
 
   /** Rolls back what is open, in a turn of its own. */
-  readonly rollback: Effect.Effect<void> = Effect.suspend(() => this.turn(this.dropped))
+  readonly rollback: Effect.Effect<void> = Effect.suspend(() => this.turn(() => this.dropped))
 
   private readonly begun: Effect.Effect<Open, SqlError.SqlError> = Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {

@@ -251,7 +251,7 @@ export abstract class Answer extends Task {
 }
 
 // Texts that run statements of their own.
-const ofSeveral = /^(?:\s|\/\*[^]*?\*\/|(?:--\s|#)[^\n]*\n)*(?:CALL|EXECUTE|BEGIN\s+NOT\s+ATOMIC|IF|CASE|LOOP|REPEAT|WHILE|FOR)\b/i
+const ofSeveral = /^(?:\s|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/|(?:--\s|#)[^\n]*\n)*(?:CALL|EXECUTE|BEGIN\s+NOT\s+ATOMIC|IF|CASE|LOOP|REPEAT|WHILE|FOR)\b/i
 
 const notPreparable = 1295
 

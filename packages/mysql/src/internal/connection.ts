@@ -341,7 +341,7 @@ const refused = (options: Connection.BeginOptions): SqlError.SqlError | undefine
 
 // Law T7: the server would commit in silence, and its status would say that a transaction is open, as before. What the
 // text begins with is enough: BEGIN NOT ATOMIC is a compound statement.
-const beginsAnother = /^(?:\s|\/\*[^]*?\*\/)*(?:BEGIN(?:\s+WORK)?\s*;?\s*$|START\s+TRANSACTION\b|(?:COMMIT|ROLLBACK)(?:\s+WORK)?\s+AND\s+CHAIN\b)/i
+const beginsAnother = /^(?:\s|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:BEGIN(?:\s+WORK)?\s*;?\s*$|START\s+TRANSACTION\b|(?:COMMIT|ROLLBACK)(?:\s+WORK)?\s+AND\s+CHAIN\b)/i
 
 const chained = (statement: string): SqlError.SqlError =>
   SqlError.make(new Reason.TransactionStateError({

@@ -63,6 +63,8 @@ export const dialect: Dialect.Dialect = {
   // COM_STMT_PREPARE counts parameters in 16 bits; max_allowed_packet is at least 16 MB unless a server is set lower, and at most 1 GB.
   limits: { maxParameters: 65_535, maxStatementBytes: 16_777_216 - 1024, longestStatementBytes: 1_073_741_824, maxInsertRows: Number.POSITIVE_INFINITY },
   capabilities,
+  // https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html; temporary tables are made and dropped without.
+  commits: /(?:CREATE|DROP)\s+(?!TEMPORARY\b)|(?:ALTER|ANALYZE|CHANGE|CHECK|FLUSH|GRANT|IMPORT|INSTALL|LOCK|OPTIMIZE|RENAME|REPAIR|RESET|REVOKE|TRUNCATE|UNINSTALL|UNLOCK)\b|CACHE\s+INDEX\b|LOAD\s+INDEX\b|SET\s+PASSWORD\b|(?:START|STOP)\s+(?:REPLICA|SLAVE)\b/i,
   leavesState: /\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+@/i,
   tables: tables(0)
 }

@@ -96,7 +96,7 @@ export class Shapes {
 }
 
 // The arguments of a procedure may be those in which it answers: nothing but a placeholder stands there.
-const call = /^\s*(?:\/\*[^]*?\*\/\s*)*CALL\b/i
+const call = /^\s*(?:\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/\s*)*CALL\b/i
 
 /**
  * To MySQL a placeholder is a text of the session's character set, whatever type is bound to it: `SELECT ?` answered with

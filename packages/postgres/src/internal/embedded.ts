@@ -19,7 +19,7 @@ import { messages } from "./messages.js"
 /** Type codes of messages that end what is gathered. */
 const Code = { query: 81, sync: 83, flush: 72, copyDone: 99, copyFail: 102, terminate: 88 } as const
 
-const takesData = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*COPY\b[^]*\bFROM\s+STDIN\b/i
+const takesData = /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*COPY\b[^]*\bFROM\s+STDIN\b/i
 
 /** CopyInResponse: text, of no columns that anybody asks for. */
 const copyIn = Buffer.from([71, 0, 0, 0, 7, 0, 0, 0])

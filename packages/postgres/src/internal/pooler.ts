@@ -10,7 +10,7 @@
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 
-const start = String.raw`^(?:[\s(]|--[^\n]*\n|\/\*[^]*?\*\/)*`
+const start = String.raw`^(?:[\s(]|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*`
 
 // A statement of the session: its leading words tell it.
 const leading = new RegExp(

@@ -48,12 +48,12 @@ export const commit = (connection: Postgres): Effect.Effect<void, SqlError.SqlEr
       tag === "COMMIT" ? Exit.void : Exit.fail(aborted("COMMIT was answered with ROLLBACK: a statement of the transaction had failed")))
 
 // Anything else may be what runs in no transaction, as VACUUM and CALL, and answers with few rows or none.
-const portals = /^(?:[\s(]|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|EXPLAIN|SHOW|FETCH)\b/i
+const portals = /^(?:[\s(]|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|EXPLAIN|SHOW|FETCH)\b/i
 
 /** Whether a statement's rows may come from a portal, in a transaction. */
 export const mayBePortal = (sql: string): boolean => portals.test(sql)
 
-const copies = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*COPY\b[^]*\b(?:FROM\s+STDIN|TO\s+STDOUT)\b/i
+const copies = /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*COPY\b[^]*\b(?:FROM\s+STDIN|TO\s+STDOUT)\b/i
 
 /** A COPY whose data goes beside the statement. What stood behind it in its round trip would end the session. */
 export const copying = (sql: string): SqlError.SqlError | undefined =>

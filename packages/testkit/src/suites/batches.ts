@@ -160,6 +160,50 @@ export const batches: ReadonlyArray<Case> = [
     })
   },
   {
+    law: "B1",
+    title: "a statement that commits by itself is told as it is, and so are those around it, whatever is refused behind them",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const statements = [insert(db, 1), "/* made here */ CREATE TABLE more (a INTEGER)", insert(db, 2), insert(db, 1), insert(db, 3)]
+      for (const hasLetters of [false, true]) {
+        const not: Array<number> = []
+        const keep = (more: ReadonlyArray<Batcher.LeftStatement>) => Effect.sync(() => void not.push(...more.map(({ index }) => index)))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const batch = yield* batcher(db, { onLeft: ({ statements }) => keep(statements), ...(hasLetters ? { deadLetter: keep } : {}) })
+          const answer = yield* Effect.either(batch.process(statements))
+          assert.strictEqual(answer._tag, hasLetters ? "Right" : "Left")
+        }))
+        if (hasLetters) assert.deepStrictEqual(not, [3])
+        assert.deepStrictEqual(yield* ids(db), [1, 2, 3].filter((id) => !not.includes(id === 1 ? 0 : id === 2 ? 2 : 4)))
+        assert.strictEqual(Exit.isSuccess(yield* Effect.exit(db`SELECT a FROM more`)), !not.includes(1))
+        yield* db`DELETE FROM things`
+        yield* Effect.ignore(db`DROP TABLE more`)
+      }
+    })
+  },
+  {
+    law: "B1",
+    title: "a statement that begins or ends a transaction is refused when it is added, and the others of its batch are applied",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const refused = ["BEGIN", "commit;", "ROLLBACK", "/* a *//* b */ START TRANSACTION", "-- c\n  Savepoint a", "RELEASE a", "rollback to savepoint a", "END -- d"]
+      for (const transaction of ["none", "batch"] as const) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const batch = yield* batcher(db, { transaction })
+          yield* batch.add(insert(db, 1))
+          for (const sql of refused) yield* misuse(batch.add(sql), "TransactionStateError")
+          yield* batch.add("UPDATE things SET name = 'begin; commit'")
+          // Many comments take no time.
+          yield* batch.add(`${"/**/".repeat(5_000)} DELETE FROM things WHERE id = 7`)
+          assert.strictEqual(yield* batch.flush(), 3)
+        }))
+        assert.deepStrictEqual(yield* db`SELECT id, name FROM things`.values, [[1, "begin; commit"]])
+        yield* db`DELETE FROM things`
+      }
+      yield* db.transaction(db.unsafe(`${"/**/".repeat(5_000)} DELETE FROM things WHERE id = 7`))
+    })
+  },
+  {
     law: "B4",
     title: "a full buffer suspends its producers until it is sent, and loses nobody",
     run: (bench) => Effect.gen(function*() {

@@ -136,7 +136,7 @@ const checked = (db: Database.Database, { actions, ends, letters, ...options }: 
     }
     yield* Scope.close(scope, ends === "well" ? Exit.void : ends === "failed" ? Exit.fail("no") : Exit.interrupt(yield* Effect.fiberId))
     // What was interrupted may still be on its way: the pool knows.
-    yield* accounted(db)
+    yield* accounted(db, 30_000)
     const { deadLettered, sent, statements } = yield* batch.report
     const applied = (yield* db<{ amount: number }>`SELECT amount FROM things WHERE id <> 1 ORDER BY id`.column("amount")).map(Number)
 
