@@ -19,7 +19,9 @@ export default defineWorkspace(
         pool: "forks" as const,
         testTimeout: 20_000,
         hookTimeout: 30_000,
-        teardownTimeout: 10_000
+        teardownTimeout: 10_000,
+        // What is built is imported as it is, and not transformed once more: 0.6 s of CPU for every file.
+        server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } }
       }
     }))
 )
