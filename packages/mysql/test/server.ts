@@ -10,7 +10,10 @@ import type * as SqlError from "@sluice/core/SqlError"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as TestDatabase from "@sluice/testkit/TestDatabase"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { afterAll } from "vitest"
 
 /** The server of the tests that need one, whichever it is. */
 export const url = process.env["SLUICE_MYSQL_URL"]
@@ -22,17 +25,18 @@ if (url === undefined) {
   process.stderr.write("\n!!! SLUICE_MYSQL_URL is not set: no MySQL or MariaDB server, its suites are SKIPPED (npm test starts one)\n\n")
 }
 
-/** One administrator for every database of this file. */
-const asRoot = <A>(at: string, use: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
-  // A pool that is made where interruption is masked has housekeeping that nothing can end.
-  Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(Mysql.layer({ url: at, pool: { max: 1 } }))))
+const scope = Effect.runSync(Scope.make())
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+/** One administrator for every database of this file, who connects once. */
+const adminAt = (at: string) => Layer.effectContext(Effect.runSync(Effect.cached(Layer.buildWithScope(Mysql.layer({ url: at, pool: { max: 1 } }), scope))))
 
 /** A layer of a database on that server that is new each time the layer is built, and dropped with it. */
-const freshAs = (at: string) => <I>(layer: (config: Mysql.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
-  TestDatabase.fresh({ admin: Mysql.layer({ url: at, pool: { max: 1 } }), layer: (database) => layer({ url: at, database }) })
+const freshAs = (at: string, admin = adminAt(at)) => <I>(layer: (config: Mysql.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
+  TestDatabase.fresh({ admin, layer: (database) => layer({ url: at, database }) })
 
-const freshAt = (at: string) => (config: Mysql.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
-  freshAs(at)((server) => Mysql.layer({ ...server, ...config }))
+const freshAt = (at: string, own = freshAs(at)) => (config: Mysql.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+  own((server) => Mysql.layer({ ...server, ...config }))
 
 /** The same on the server of SLUICE_MYSQL_URL. */
 export const fresh = freshAt(url ?? "mysql://127.0.0.1:1/none")
@@ -47,14 +51,12 @@ export interface Server {
   readonly freshAs: ReturnType<typeof freshAs>
 }
 
-const ask = (at: string): Promise<Server> =>
-  Effect.runPromise(Effect.map(asRoot(at, (db) => db<string>`SELECT VERSION()`.scalar), (version) => ({
-    name: /mariadb/i.test(version) ? "mariadb" : "mysql",
-    version,
-    url: at,
-    fresh: freshAt(at),
-    freshAs: freshAs(at)
-  })))
+const ask = async (at: string): Promise<Server> => {
+  const admin = adminAt(at)
+  const own = freshAs(at, admin)
+  const version = await Effect.runPromise(Effect.flatMap(Database.Database, (db) => db<string>`SELECT VERSION()`.scalar).pipe(Effect.provide(admin)))
+  return { name: /mariadb/i.test(version) ? "mariadb" : "mysql", version, url: at, fresh: freshAt(at, own), freshAs: own }
+}
 
 /** Every server that is here. */
 export const servers: ReadonlyArray<Server> = await Promise.all(

@@ -9,7 +9,10 @@ import type * as SqlError from "@sluice/core/SqlError"
 import * as Postgres from "@sluice/postgres/Postgres"
 import * as TestDatabase from "@sluice/testkit/TestDatabase"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { afterAll } from "vitest"
 
 export const url = process.env["SLUICE_POSTGRES_URL"]
 
@@ -22,14 +25,20 @@ if (url === undefined) {
 
 const server: Postgres.Config = { url: url ?? "postgres://127.0.0.1:1/none" }
 
+const scope = Effect.runSync(Scope.make())
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+// A session is a process of PostgreSQL's, and there are hundreds of tests: who makes and drops their databases connects once.
+const admin = Layer.effectContext(Effect.runSync(Effect.cached(Layer.buildWithScope(Postgres.layer({ ...server, pool: { max: 1 } }), scope))))
+
 /** One administrator for every database of this file. */
 export const asRoot = <A>(use: (db: Database.Database) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
   // A pool that is made where interruption is masked has housekeeping that nothing can end.
-  Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(Postgres.layer({ ...server, pool: { max: 1 } }))))
+  Effect.interruptible(Effect.flatMap(Database.Database, use).pipe(Effect.provide(admin)))
 
 /** A layer of the test's own on a database that is new each time the layer is built, and dropped with it. */
 export const freshAs = <I>(layer: (config: Postgres.Config) => Layer.Layer<I, SqlError.SqlError>): Layer.Layer<I, SqlError.SqlError> =>
-  TestDatabase.fresh({ admin: Postgres.layer({ ...server, pool: { max: 1 } }), layer: (database) => layer({ ...server, database }) })
+  TestDatabase.fresh({ admin, layer: (database) => layer({ ...server, database }) })
 
 /** The same under our own tag. */
 export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
