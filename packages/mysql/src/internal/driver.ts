@@ -67,7 +67,7 @@ export interface Raw {
   destroy(): void
 }
 
-// What mysql2's types know nothing of is looked for once: a later version may not have it.
+// What mysql2's types know nothing of is looked for: a later version may not have it.
 const seams = ["stream", "config", "packetParser", "handlePacket", "startTLS", "write", "_handleNetworkError", "_resetSequenceId"]
 
 const isRaw = (connection: object): connection is Raw => seams.every((name) => name in connection)

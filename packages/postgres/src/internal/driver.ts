@@ -71,7 +71,7 @@ export interface Raw {
   on(event: "error", listener: (error: DriverError) => void): this
 }
 
-// What pg's types know nothing of is looked for once: a later version may not have it.
+// What pg's types know nothing of is looked for: a later version may not have it.
 const isRaw = (client: object): client is Raw =>
   ["getStartupConf", "_getActiveQuery"].every((name) => name in client) &&
   "connection" in client && typeof client.connection === "object" && client.connection !== null && "upgradeToSSL" in client.connection
