@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { dialect } from "./dialect.js"
+import { inParts, type Rows } from "./parts.js"
 import type { Transport } from "./transport.js"
 import { encodeOne, refuse } from "./types.js"
 import type { Value } from "./values.js"
@@ -58,7 +59,12 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
       Effect.suspend(() => {
         if (rows.length === 0) return Effect.void
         if (rows.length > rowsPerRequest) {
-          return Effect.zipRight(drained, Effect.map(inParts(transport, rows, send), (affected) => count(rows.length, affected)))
+          let all = 0
+          const part = (rows: Rows): Effect.Effect<void, SqlError.SqlError> =>
+            Effect.map(send(rows), (affected) => {
+              all += affected
+            })
+          return Effect.zipRight(drained, Effect.map(inParts(transport, rows, rowsPerRequest, part), () => count(rows.length, all)))
         }
         const answer = send(rows)
         const sent = Effect.map(answer, (affected) => count(rows.length, affected))
@@ -73,43 +79,8 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
   })
 }
 
-type Rows = ReadonlyArray<ReadonlyArray<unknown>>
-
 // A million rows in one message: 287k rows/s and all of it in memory twice; by 10,000: 634k.
 const rowsPerRequest = 10_000
-
-/** A large write: several requests inside one savepoint or one transaction. */
-const inParts = (
-  transport: Transport,
-  rows: Rows,
-  send: (rows: Rows) => Effect.Effect<number, SqlError.SqlError>
-): Effect.Effect<number, SqlError.SqlError> => {
-  const nested = transport.inTransaction
-  const name = "sluice bulk"
-  const nothing = (): void => {}
-  const undo = Effect.suspend(() => {
-    // A failure may have rolled everything back already.
-    if (!transport.inTransaction) return Effect.void
-    return nested
-      ? Effect.zipRight(transport.call("rollbackTo", name, undefined, nothing), Effect.suspend(() => transport.call("release", name, undefined, nothing)))
-      : transport.call("rollback", undefined, undefined, nothing)
-  })
-  const sendAll = Effect.iterate({ from: 0, affected: 0 }, {
-    while: ({ from }) => from < rows.length,
-    body: ({ affected, from }) =>
-      Effect.map(send(rows.slice(from, from + rowsPerRequest)), (more) => ({ from: from + rowsPerRequest, affected: affected + more }))
-  })
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() =>
-      nested ? transport.call("savepoint", name, undefined, nothing) : transport.call("begin", { access: "IMMEDIATE", readOnly: false }, undefined, nothing)
-    ).pipe(
-      Effect.zipRight(restore(sendAll)),
-      Effect.tap(() => nested ? transport.call("release", name, undefined, nothing) : transport.call("commit", undefined, undefined, nothing)),
-      Effect.onError(() => Effect.ignore(undo)),
-      Effect.map(({ affected }) => affected)
-    )
-  )
-}
 
 const flatten = (rows: Rows, width: number, head: string): Array<Value> | SqlError.SqlError => {
   const values = new Array<Value>(rows.length * width)

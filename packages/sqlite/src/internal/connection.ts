@@ -21,6 +21,7 @@ import { toSqlError } from "./errors.js"
 import { errorOf } from "./fault.js"
 import * as Inline from "./inline.js"
 import { Layouts } from "./layout.js"
+import * as Many from "./many.js"
 import type { Options, Settings } from "./options.js"
 import type { Executed, Statement } from "./protocol.js"
 import { settings } from "./settings.js"
@@ -105,18 +106,7 @@ class Sqlite implements SqliteConnection {
     rows: ReadonlyArray<ReadonlyArray<unknown>>,
     answered?: (rowsAffected: number) => void
   ): Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> {
-    const encoded: Array<Array<Value>> = []
-    for (let i = 0; i < rows.length; i++) {
-      const row = encode(rows[i] ?? [], query.sql, i)
-      if (row instanceof SqlError.SqlError) return Exit.fail(row)
-      encoded.push(row)
-    }
-    if (encoded.length === 0) return Exit.succeed([])
-    const sent = this.transport.call("many", { sql: query.sql, rows: encoded, keep: query.prepare }, query.sql, ({ counts, fault }) => {
-      if (answered !== undefined) for (const count of counts) answered(count)
-      return fault === undefined ? Either.right(counts) : Either.left(toSqlError(fault, "many", query.sql, errorOf(fault)))
-    })
-    return joined(sent)
+    return Many.execute(this.transport, query, rows, answered)
   }
 
   executeAll(queries: ReadonlyArray<Connection.Query>, answered: (result: Connection.Result) => void): Effect.Effect<void, SqlError.SqlError> {
@@ -136,7 +126,7 @@ class Sqlite implements SqliteConnection {
       if (fault !== undefined) return Either.left(toSqlError(fault, "execute", queries[answers.length]?.sql, errorOf(fault)))
       return refusal === undefined ? Either.void : Either.left(refusal)
     })
-    return joined(sent)
+    return Many.joined(sent)
   }
 
   describe(query: Connection.Query): Effect.Effect<ReadonlyArray<Connection.Column>, SqlError.SqlError> {
@@ -221,9 +211,3 @@ const unsupported = (capability: string, message: string): Effect.Effect<never, 
 
 /** Whether a connection is one of ours. */
 export const isSqlite = (connection: Connection.Connection): connection is SqliteConnection => connection instanceof Sqlite
-
-// What is there already stays an Exit.
-const joined = <A>(sent: Effect.Effect<Either.Either<A, SqlError.SqlError>, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
-  Exit.isExit(sent)
-    ? Exit.flatMap(sent as Exit.Exit<Either.Either<A, SqlError.SqlError>, SqlError.SqlError>, Either.match({ onLeft: Exit.fail, onRight: Exit.succeed<A> }))
-    : Effect.flatten(sent)

@@ -48,7 +48,8 @@ export interface Chunk {
 export interface Verbs {
   readonly execute: { readonly arg: Statement; readonly reply: Executed }
   readonly many: {
-    readonly arg: { readonly sql: string; readonly rows: ReadonlyArray<Array<Value>>; readonly keep: boolean }
+    /** `values` are those of `count` rows, `width` of each. */
+    readonly arg: { readonly sql: string; readonly values: Array<Value>; readonly width: number; readonly count: number; readonly keep: boolean }
     /** After a failure all of it is undone, and the counts are of the rows before the one that failed. */
     readonly reply: { readonly counts: ReadonlyArray<number>; readonly fault: Fault | undefined }
   }

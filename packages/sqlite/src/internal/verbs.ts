@@ -34,14 +34,14 @@ const always: ReadonlySet<Verb> = new Set<Verb>(["shut", "rollback", "rollbackTo
 
 const table: Table = {
   execute: (handle, statement) => handle.execute(statement),
-  many: (handle, { keep, rows, sql }) => {
+  many: (handle, { count, keep, sql, values, width }) => {
     const counts: Array<number> = []
     try {
       handle.atomic(() => {
         const prepared = handle.prepare(sql, keep)
-        for (const row of rows) {
+        for (let i = 0; i < count; i++) {
           handle.check()
-          counts.push(handle.runRaw(prepared, row).changes)
+          counts.push(handle.runRaw(prepared, values.slice(i * width, (i + 1) * width)).changes)
         }
       })
     } catch (error) {
