@@ -7,7 +7,9 @@ import * as Database from "@sluice/core/Database"
 import * as Mysql from "@sluice/mysql/Mysql"
 import * as LocalServer from "@sluice/testkit/LocalServer"
 import { mariadb } from "@sluice/testkit/servers/mariadb"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { onServers, reasonOf } from "./each.js"
 
@@ -78,6 +80,43 @@ onServers("transactions that MySQL ends", (on, server) => {
       if (server.name === "mariadb") yield* db.transaction(db.unsafe("BEGIN NOT ATOMIC INSERT INTO t VALUES (2, 0); END"))
       assert.strictEqual((yield* db`SELECT id FROM t`).length, server.name === "mariadb" ? 1 : 0)
     })))
+
+  it.live("P4 what a session, or one statement, leaves behind is gone: locks of every kind, tables, variables, statements, the database", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      yield* table(db)
+      yield* db`INSERT INTO t VALUES (1, 0)`
+      const schema = yield* db<string>`SELECT DATABASE()`.scalar
+      const lock = `left ${schema}`
+      // What another client may do then, who would wait for ever.
+      const left: ReadonlyArray<readonly [statements: ReadonlyArray<string>, other?: string]> = [
+        [["LOCK TABLES t WRITE"], "UPDATE t SET a = a + 1"],
+        [["HANDLER t OPEN", "HANDLER t READ FIRST"], "ALTER TABLE t FORCE"],
+        [[`SELECT GET_LOCK('${lock}', 0)`], `SELECT 1 FROM t WHERE GET_LOCK('${lock}', 0) = 1 AND RELEASE_LOCK('${lock}') = 1`],
+        [["BEGIN", "UPDATE t SET a = 100"], "UPDATE t SET a = a + 1"],
+        [["SET autocommit = 0", "UPDATE t SET a = 100"], "UPDATE t SET a = a + 1"],
+        [["XA START 'one'", "UPDATE t SET a = 100", "XA END 'one'"], "UPDATE t SET a = a + 1"],
+        [["START TRANSACTION WITH CONSISTENT SNAPSHOT"], "ALTER TABLE t FORCE"],
+        [["CREATE TEMPORARY TABLE t (id INTEGER, a INTEGER)"]],
+        [["SET @left = 1"]], [["SELECT 1 INTO @left"]], [["SELECT @left := 1"]],
+        [["PREPARE kept FROM 'SELECT 1'"]], [["USE mysql"]], [["SET SESSION sql_mode = 'ANSI_QUOTES'"]]
+      ]
+      const state = db`SELECT id, @@autocommit AS commits, @left AS var, DATABASE() AS place, @@sql_mode = @@global.sql_mode AS mode FROM t`
+      const clean = yield* state
+      yield* Effect.scoped(Effect.gen(function*() {
+        const other = yield* Layer.build(Mysql.layer({ url: server.url, database: schema, pool: { max: 1 }, statementTimeout: "10 seconds" }))
+        for (const [statements, then] of left) {
+          for (const way of ["session", "statement"] as const) {
+            // One statement after another is of several borrowers.
+            if (way === "statement") yield* db.unsafe(statements[0]!)
+            else yield* Effect.scoped(Effect.flatMap(db.session, (session) => Effect.forEach(statements, (sql) => session.unsafe(sql))))
+            if (then !== undefined) yield* Context.get(other, Database.Database).unsafe(then)
+            assert.deepStrictEqual(yield* state, clean, `${way}: ${statements.join("; ")}`)
+            assert.strictEqual((yield* Effect.flip(db.unsafe("EXECUTE kept"))).reason._tag, "SqlSyntaxError")
+          }
+        }
+      }))
+      assert.isBelow((yield* db<number>`SELECT a FROM t`.scalar), 100)
+    })), 60_000)
 
   it.live("P4 an XA transaction that a session leaves is gone with its connection", () =>
     on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
