@@ -57,6 +57,11 @@ export interface Texts {
   readonly literals: ReadonlyArray<string>
   /** The key that the session's last INSERT generated, as an expression. */
   readonly lastId: string
+  /**
+   * A procedure `halfway` that inserts 1 into `things`, for good where it is called outside of a transaction, and then fails; and the
+   * text that calls it.
+   */
+  readonly halfway?: { readonly create: string; readonly call: string }
   /** A query that answers with its one parameter as a float, where a bare parameter is something else. */
   readonly float?: string
 }
@@ -145,6 +150,8 @@ export type Need =
   | "interruption"
   | "interruptionAmidOthers"
   | "failedStatement"
+  /** It has procedures that may leave a part of their work where they fail: `sql.halfway`. */
+  | "procedures"
   | "endsTransaction"
   | "longStep"
   | "longStepBesideOthers"

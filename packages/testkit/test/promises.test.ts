@@ -43,7 +43,9 @@ describe("docs/PROMISES.md", () => {
   it("no two cases of a law have one title, and every case applies somewhere", () => {
     const titles = cases.map((one) => `${one.law} ${one.title}`)
     expect(titles.filter((title, n) => titles.indexOf(title) !== n)).toEqual([])
-    expect(conformance.filter((one) => exemption(one, sqlite) !== undefined && !one.needs?.includes("longStep")).map((one) => one.title)).toEqual([])
+    // A file of SQLite has no long step, and SQLite no procedures.
+    const elsewhere = (one: Case<never>) => one.needs?.some((need) => need === "longStep" || need === "procedures") === true
+    expect(conformance.filter((one) => exemption(one, sqlite) !== undefined && !elsewhere(one)).map((one) => one.title)).toEqual([])
     expect(faults.filter((one) => exemption(one, mariadb) !== undefined || exemption(one, sqlite) === undefined).map((one) => one.title)).toEqual([])
   })
 })

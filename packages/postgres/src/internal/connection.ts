@@ -202,7 +202,8 @@ export class Postgres implements Connection.Connection {
   failure(error: DriverError, query: Pick<Connection.Query, "sql" | "readOnly">, operation: string, inTransaction: boolean): SqlError.SqlError {
     const harmless = isUnsent(error) || query.readOnly || (inTransaction && !ending.test(query.sql))
     const demoted = error.code === "25006" && isDemoted(this.wire, inTransaction) ? this.settings.demoted : undefined
-    return toSqlError(error, { operation, statement: query.sql, harmless, demoted })
+    const partly = !inTransaction && !isUnsent(error) && commits.test(query.sql)
+    return toSqlError(error, { operation, statement: query.sql, harmless, partly, demoted })
   }
 
   // ---- rows ----
@@ -326,6 +327,9 @@ export class Postgres implements Connection.Connection {
 const fewest = 4
 
 const unguard = `ROLLBACK TO SAVEPOINT ${guard}; RELEASE SAVEPOINT ${guard}`
+
+// Procedures and blocks may commit what they have done so far.
+const commits = /^(?:\s|\/\*[^]*?\*\/|--[^\n]*\n)*(?:CALL\b|DO\b[^]*\bCOMMIT\b)/i
 
 // These end the transaction, or the savepoint, that a savepoint of ours would be in.
 const ending = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b/i

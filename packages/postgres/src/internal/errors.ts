@@ -28,8 +28,8 @@ const refused: Make = (o) => new Reason.ConnectionError({ ...o, outcome: "not-ap
 const field = (name: string): Make => (o) => new Reason.ConfigError({ ...o, field: name, connection: "broken" })
 const unsupported = (capability: string): Make => (o) => new Reason.UnsupportedError({ ...o, capability })
 const limit = (name: string): Make => (o) => new Reason.LimitError({ ...o, limit: name, maximum: Number.NaN, actual: Number.NaN })
-const timeout: Make = (o) => new Reason.StatementTimeoutError({ ...o, timeout: "server", outcome: "not-applied" })
-const undone: Make = (o) => new Reason.UnknownError({ ...o, connection: "usable", outcome: "not-applied" })
+const timeout: Make = (o) => new Reason.StatementTimeoutError({ outcome: "not-applied", ...o, timeout: "server" })
+const undone: Make = (o) => new Reason.UnknownError({ outcome: "not-applied", ...o, connection: "usable" })
 
 const groups: ReadonlyArray<readonly [Make, string]> = [
   [unique, "23505"],
@@ -76,6 +76,8 @@ export interface About {
   readonly statement?: string | undefined
   /** No byte of it was sent, it writes nothing, or its transaction cannot have been committed. */
   readonly harmless?: boolean | undefined
+  /** What it ran may have committed before it failed. */
+  readonly partly?: boolean | undefined
   /** There where the server was chosen because it can be written to, and says that it cannot any more. */
   readonly demoted?: (() => void) | undefined
 }
@@ -95,6 +97,7 @@ export const toSqlError = (error: DriverError, about: About): SqlError.SqlError 
     column: error.column ?? keyOf(error),
     position: error.position === undefined ? undefined : Number(error.position),
     ...copiedAt(error),
+    ...(about.partly === true ? { outcome: "unknown" as const } : {}),
     cause: error
   }
   const failure = SqlError.make(about.demoted === undefined ? byServer(error, sqlState, options, about) : lostRole(options, about.demoted))

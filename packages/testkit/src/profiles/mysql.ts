@@ -22,6 +22,10 @@ const common = {
   temporary: "CREATE TEMPORARY TABLE passing (a INTEGER)",
   setting: { change: "SET SESSION group_concat_max_len = 12345", read: "SELECT @@group_concat_max_len" },
   begin: "BEGIN",
+  halfway: {
+    create: "CREATE PROCEDURE halfway() BEGIN INSERT INTO things (id, name) VALUES (1, 'one'); SIGNAL SQLSTATE '45000'; END",
+    call: "CALL halfway()"
+  },
   longStep: undefined,
   literals: ["'\\''", "'\\\\'", "\"(')\"", "'`#'", "_utf8mb4 'x'"],
   lastId: "LAST_INSERT_ID()",
@@ -108,7 +112,7 @@ export const mariadb: Profile.Profile = {
   // Not `lastInsertId` as the suite asks for it: of an INSERT of many rows the server tells the first key, not the last.
   has: new Set([
     "savepoints", "sessions", "streaming", "describe", "readOnlyTransactions", "concurrent", "interruption", "interruptionAmidOthers", "failedStatement",
-    "endsTransaction", "server"
+    "endsTransaction", "server", "procedures"
   ]),
   sql: inMariadb,
   values: [...values, { title: "JSON, word for word", type: "JSON", value: document }],

@@ -36,6 +36,14 @@ BEGIN
 END;
 $body$;
 INSERT INTO things (id, name) VALUES (2, 'c')`,
+  halfway: {
+    create: `CREATE PROCEDURE halfway() LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO things (id, name) VALUES (1, 'one');
+      COMMIT;
+      RAISE EXCEPTION 'halfway';
+    END $$`,
+    call: "CALL halfway()"
+  },
   // A number with a fraction is a numeric, as its literal would be.
   float: "SELECT CAST($1 AS DOUBLE PRECISION) AS v"
 }
@@ -98,7 +106,7 @@ const refused = [
 
 const always: ReadonlyArray<Profile.Need> = [
   "savepoints", "sessions", "streaming", "returning", "describe", "readOnlyTransactions", "statementsBesideStream", "concurrent",
-  "interruption", "interruptionAmidOthers", "deferredConstraints", "migrations"
+  "interruption", "interruptionAmidOthers", "deferredConstraints", "migrations", "procedures"
 ]
 
 const profile = (name: string, more: ReadonlyArray<Profile.Need>): Profile.Profile => ({

@@ -169,6 +169,24 @@ export const errors: ReadonlyArray<Case> = [
   },
   {
     law: "E2",
+    title: "a procedure that failed may have done a part for good, and says so; in a transaction it has not",
+    needs: ["procedures"],
+    run: (bench) => Effect.gen(function*() {
+      const { halfway } = bench.profile.sql
+      assert(halfway !== undefined)
+      const db = yield* bench.open()
+      yield* Effect.acquireRelease(db.unsafe(halfway.create), () => Effect.ignore(db.unsafe("DROP PROCEDURE halfway")))
+      const answers = <A>(effect: Effect.Effect<A, SqlError.SqlError>) => Effect.map(failure(effect), ({ connection, isRetryable, outcome }) => [connection, isRetryable, outcome])
+      assert.deepStrictEqual(yield* answers(db.transaction(db.unsafe(halfway.call))), ["usable", false, "not-applied"])
+      assert.deepStrictEqual(yield* ids(db), [])
+      assert.deepStrictEqual(yield* answers(db.unsafe(halfway.call)), ["usable", false, "unknown"])
+      assert.deepStrictEqual(yield* ids(db), [1])
+      assert.deepStrictEqual(yield* answers(db.unsafe(halfway.call).run), ["usable", false, "unknown"])
+      assert.strictEqual((yield* db.pool.stats).closed, 0)
+    })
+  },
+  {
+    law: "E2",
     title: "rows that do not fit what was asked for do not undo the statement: it says applied",
     needs: ["returning"],
     run: (bench) => Effect.gen(function*() {
