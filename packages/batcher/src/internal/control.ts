@@ -9,16 +9,14 @@
 import type * as Dialect from "@sluice/core/Dialect"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as SqlScript from "@sluice/core/SqlScript"
 import type { Way } from "./shipment.js"
 
-// White space and comments, with the beginning of one that MySQL runs. Each can be read in one way only: many of them cost no time.
-const before = "^(?:\\s|/\\*M?!\\d*|/\\*(?!M?!)[^*]*\\*+(?:[^/*][^*]*\\*+)*/|(?:--|#)[^\\n]*(?:\\n|$))*"
-
-const kinds = "WORK|TRAN|TRANSACTION|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|ISOLATION|READ|DEFERRABLE|NOT\\s+DEFERRABLE"
+const kinds = "WORK|TRAN|TRANSACTION|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|ISOLATION|READ|DEFERRABLE|NOT\\s+DEFERRABLE|TO|AND|PREPARED"
 
 const controls = new RegExp(
-  `${before}(?:(?:BEGIN|END|COMMIT|ROLLBACK|ABORT)\\s*(?:$|;|--|/\\*|#|(?:${kinds}|TO|AND|PREPARED)\\b)|START\\s+TRANSACTION\\b|(?:SAVEPOINT|RELEASE|PREPARE\\s+TRANSACTION|XA)\\b|SET\\s+(?:@@|SESSION\\s+|LOCAL\\s+)?(?:SESSION\\.)?AUTOCOMMIT\\b)`,
-  "i"
+  `(?:BEGIN|END|COMMIT|ROLLBACK|ABORT)\\s*(?:$|;|--|/\\*|#|(?:${kinds})\\b)|START\\s+TRANSACTION\\b|(?:SAVEPOINT|RELEASE|PREPARE\\s+TRANSACTION|XA)\\b|SET\\s+(?:@@|SESSION\\s+|LOCAL\\s+)?(?:SESSION\\.)?AUTOCOMMIT\\b`,
+  "iy"
 )
 
 /** Words of some letters that are none of those, and begin nearly every statement. */
@@ -31,19 +29,38 @@ const isWrite = (text: string): boolean => {
 /** What a statement is to the transaction of its batch: a part of it, alone in a batch without one, or refused. */
 export class Control {
   private readonly commits: RegExp | undefined
+  private readonly lexer: SqlScript.Lexer
 
-  constructor(private readonly way: Way, dialect: Pick<Dialect.Dialect, "commits" | "name">) {
-    this.commits = dialect.commits === undefined ? undefined : new RegExp(`${before}(?:${dialect.commits.source})`, "i")
+  constructor(private readonly way: Way, { commits, lexicon }: Pick<Dialect.Dialect, "commits" | "lexicon">) {
+    this.commits = commits === undefined ? undefined : new RegExp(commits.source, "iy")
+    this.lexer = SqlScript.lexer(lexicon)
   }
 
   of(text: string): "part" | "alone" | SqlError.SqlError {
     const { db, isInside, transaction } = this.way
     // What a batch is to a receiver, only the receiver knows.
     if (db === undefined || isWrite(text)) return "part"
-    if (controls.test(text)) return refused(text, `it begins or ends a transaction: that is the batcher's \`transaction\`, or a batcher's inside of db.transaction`)
-    if (transaction === "none" || this.commits?.test(text) !== true) return "part"
+    const at = this.firstWord(text)
+    if (begins(text, at, controls)) return refused(text, `it begins or ends a transaction: that is the batcher's \`transaction\`, or a batcher's inside of db.transaction`)
+    if (transaction === "none" || this.commits === undefined || !begins(text, at, this.commits)) return "part"
     return transaction === "all" || isInside ? refused(text, `${db.dialect.name} would commit by it what was sent before in the same transaction`) : "alone"
   }
+
+  /** Where the first word is: behind comments, or inside of one that MySQL runs. */
+  private firstWord(text: string): number {
+    const { lexer } = this
+    let at = 0
+    while (lexer.read(text, at)) {
+      if (lexer.kind !== "comment" && (lexer.kind !== "symbol" || lexer.end - lexer.start < 3)) return lexer.start
+      at = lexer.end
+    }
+    return at
+  }
+}
+
+const begins = (text: string, at: number, words: RegExp): boolean => {
+  words.lastIndex = at
+  return words.test(text)
 }
 
 const refused = (text: string, why: string): SqlError.SqlError =>

@@ -186,7 +186,7 @@ export const batches: ReadonlyArray<Case> = [
     title: "a statement that begins or ends a transaction is refused when it is added, and the others of its batch are applied",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
-      const refused = ["BEGIN", "commit;", "ROLLBACK", "/* a *//* b */ START TRANSACTION", "-- c\n  Savepoint a", "RELEASE a", "rollback to savepoint a", "END -- d"]
+      const refused = ["BEGIN", "commit;", "ROLLBACK", "/* a *//* b */ START TRANSACTION", "-- c\n  Savepoint a", "RELEASE a", "rollback to savepoint a", "END -- d", ...(db.dialect.lexicon.nestedComments ? ["/* a /* b */ c */ COMMIT"] : [])]
       for (const transaction of ["none", "batch"] as const) {
         yield* Effect.scoped(Effect.gen(function*() {
           const batch = yield* batcher(db, { transaction })
