@@ -50,12 +50,11 @@ export const execute = (connection: Postgres, query: Connection.Query, rows: Row
   }
   const rest: Effect.Effect<ReadonlyArray<number>, SqlError.SqlError> = Effect.suspend(() =>
     counts.length === rows.length ? Exit.succeed(counts) : Effect.flatMap(send(connection, query, encoded, types, counts.length, count), () => rest))
-  const together = (target: Multiple.Target | undefined): typeof rest =>
-    target === undefined || rows.length - counts.length < target.rows ? rest : Effect.flatMap(Multiple.insert(connection, query, target, encoded, types, counts.length), (inserted) => {
-      for (let i = 0; i < inserted; i++) count(1)
-      return inserted === 0 ? rest : together(target)
-    })
-  return Effect.flatMap(Multiple.target(connection, query, rows.length, types.length), together)
+  const inserted = (rows: number): void => {
+    for (let i = 0; i < rows; i++) count(1)
+  }
+  return Effect.flatMap(Multiple.target(connection, query, encoded, types.length), (target) =>
+    target === undefined ? rest : Effect.zipRight(Multiple.insert(connection, query, target, encoded, types, inserted), rest))
 }
 
 const ignore = (): void => {}

@@ -24,8 +24,12 @@ const mostParameters = 65_535
 /** Fewer rows are not worth asking what the table is. */
 const fewest = 500
 
-/** Bytes that are sent before the answers are waited for. */
-const enough = 1_048_576
+/** Bytes of a part, and how many parts are under way: one is written while the server inserts another. */
+const enough = 131_072
+const underWay = 3
+
+/** Rows of so many characters gain nothing by company, and a statement of a hundred could be too large. */
+const longest = 4_096
 
 const statementName = "sluice_rows"
 const savepoint = "sluice_rows"
@@ -42,9 +46,9 @@ export interface Target {
 }
 
 /** The target of a statement for so many rows; `undefined` where each row is to be a statement of its own. */
-export const target = (connection: Postgres, query: Connection.Query, rows: number, width: number): Effect.Effect<Target | undefined, SqlError.SqlError> => {
+export const target = (connection: Postgres, query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<Encoded>>, width: number): Effect.Effect<Target | undefined, SqlError.SqlError> => {
   const [, head, table, row] = plain.exec(query.sql) ?? []
-  if (rows < fewest || head === undefined || table === undefined || row?.replaceAll(/\s/g, "") !== tuple(0, width)) return Exit.succeed(undefined)
+  if (rows.length < fewest || rows.some((row) => sizeOf(row) > longest) || head === undefined || table === undefined || row?.replaceAll(/\s/g, "") !== tuple(0, width)) return Exit.succeed(undefined)
   if (connection.wire.status !== Status.open) return Exit.succeed(undefined)
   const size = Math.min(perStatement, Math.floor(mostParameters / width))
   const asked = { ...query, sql: isOrdinary, params: [table], rowMode: "array" as const, readOnly: true, returnsRows: true }
@@ -52,6 +56,12 @@ export const target = (connection: Postgres, query: Connection.Query, rows: numb
     const [answer] = result.rows
     return Array.isArray(answer) && answer[0] === true && size > 1 ? { head, width, rows: size } : undefined
   })
+}
+
+const sizeOf = (row: ReadonlyArray<Encoded>): number => {
+  let size = 0
+  for (const value of row) size += value === null ? 0 : value.length
+  return size
 }
 
 const isOrdinary = `SELECT relkind = 'r' AND NOT relhasrules AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal)
@@ -66,8 +76,8 @@ const tuple = (from: number, width: number): string => {
 const textOf = ({ head, rows, width }: Target): string => head + Array.from({ length: rows }, (_, i) => tuple(i * width, width)).join(",")
 
 /**
- * Inserts rows from one on, about a megabyte of them, in a savepoint: how many. None, and nothing of them is there, where one of
- * them was refused.
+ * Inserts as many of the rows as fill statements, and tells how many are there with each answer. It ends before the first part in
+ * which a row was refused, and nothing of that part is there.
  */
 export const insert = (
   connection: Postgres,
@@ -75,23 +85,52 @@ export const insert = (
   target: Target,
   rows: ReadonlyArray<ReadonlyArray<Encoded>>,
   types: ReadonlyArray<number>,
-  from: number
-): Effect.Effect<number, SqlError.SqlError> =>
+  inserted: (rows: number) => void
+): Effect.Effect<void, SqlError.SqlError> =>
   Effect.suspend(() => {
-    const sent = Effect.async<number, SqlError.SqlError>((resume) => {
-      messages.run(`SAVEPOINT ${savepoint}`).closeStatement(statementName)
-        .parse(statementName, textOf(target), Array.from({ length: target.rows }, () => types).flat())
-      let to = from
-      for (; to + target.rows <= rows.length && messages.size < enough; to += target.rows) {
-        messages.bind("", statementName, rows.slice(to, to + target.rows).flat()).execute("", 0)
+    const all = Array.from({ length: target.rows }, () => types).flat()
+    const last = rows.length - rows.length % target.rows
+    const sent = Effect.async<void, SqlError.SqlError>((resume) => {
+      let at = 0
+      let open = 0
+      let failure: DriverError | undefined
+      const ended = (count: number, error: DriverError | undefined): void => {
+        open--
+        if (failure === undefined) {
+          if (error === undefined) inserted(count)
+          // What is under way behind it fails because of it.
+          else failure = error
+        }
+        more()
+        if (open === 0) resume(failure === undefined ? Exit.void : Exit.fail(connection.failure(failure, query, "executeMany", true)))
       }
-      messages.closeStatement(statementName).run(`RELEASE ${savepoint}`).sync()
-      connection.wire.send(new Inserting((error) =>
-        resume(error === undefined ? Exit.succeed(to - from) : Exit.fail(connection.failure(error, query, "executeMany", true)))))
+      const more = (): void => {
+        while (open < underWay && failure === undefined && at < last) {
+          const from = at
+          messages.run(`SAVEPOINT ${savepoint}`)
+          if (from === 0) messages.closeStatement(statementName).parse(statementName, textOf(target), all)
+          for (; at < last && messages.size < enough; at += target.rows) messages.bind("", statementName, joined(rows, at, target)).execute("", 0)
+          if (at === last) messages.closeStatement(statementName)
+          messages.run(`RELEASE ${savepoint}`).sync()
+          const count = at - from
+          open++
+          connection.wire.send(new Inserting((error) => ended(count, error)))
+        }
+      }
+      more()
     })
     return Effect.catchAll(sent, (error) =>
-      ofRows.has(error.reason._tag) ? Effect.as(Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)), 0) : Exit.fail(error))
+      ofRows.has(error.reason._tag) ? Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)) : Exit.fail(error))
   })
+
+const joined = (rows: ReadonlyArray<ReadonlyArray<Encoded>>, from: number, { rows: count, width }: Target): ReadonlyArray<Encoded> => {
+  const params = new Array<Encoded>(count * width)
+  for (let i = 0, at = 0; i < count; i++) {
+    const row = rows[from + i]!
+    for (let c = 0; c < width; c++) params[at++] = row[c]!
+  }
+  return params
+}
 
 /** What a row is refused with. */
 const ofRows: ReadonlySet<string> = new Set<Reason.Reason["_tag"]>(["UniqueViolation", "ConstraintError", "DataError"])
