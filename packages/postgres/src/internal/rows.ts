@@ -104,8 +104,9 @@ export const insert = (
         more()
         if (open === 0) resume(failure === undefined ? Exit.void : Exit.fail(connection.failure(failure, query, "executeMany", true)))
       }
+      const mayGoOn = (): boolean => open < underWay && failure === undefined && at < last
       const more = (): void => {
-        while (open < underWay && failure === undefined && at < last) {
+        while (mayGoOn()) {
           const from = at
           messages.run(`SAVEPOINT ${savepoint}`)
           if (from === 0) messages.closeStatement(statementName).parse(statementName, textOf(target), all)
