@@ -6,7 +6,11 @@
 import { defineConfig } from "vitest/config"
 import { BaseSequencer } from "vitest/node"
 
-const longest = [/\/conformance\b/, /\/faults\b/, /\/(?:hosts|bulk|large|tls|batcher|replicas)\b/]
+const longest = [
+  /\/conformance\b/,
+  /\/(?:faults|pgbouncer|pglite)\b/,
+  /\/(?:hosts|bulk|large|tls|batcher|replicas|secured|ecosystem|interruption|spool|mysql\.test|examples)\b/
+]
 
 const rank = ({ moduleId }) => {
   const found = longest.findIndex((name) => name.test(moduleId))
