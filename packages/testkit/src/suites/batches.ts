@@ -161,6 +161,27 @@ export const batches: ReadonlyArray<Case> = [
   },
   {
     law: "B1",
+    title: "a stream that fails leaves what it had given in the batcher, which sends it, or hands it over",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const broken = Stream.concat(Stream.rechunk(Stream.fromIterable(range(1, 8).map((id) => insert(db, id))), 3), Stream.fail("the source broke"))
+      for (const sends of [true, false]) {
+        yield* db`DELETE FROM things`
+        const left: Array<number> = []
+        const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+          const batch = yield* batcher(db, { maxStatements: 3, onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index))) })
+          assert.strictEqual(yield* Effect.flip(batch.process(broken)), "the source broke")
+          return yield* sends ? Effect.void : Effect.fail("no")
+        })))
+        assert.strictEqual(Exit.isSuccess(exit), sends)
+        assert.deepStrictEqual([...(yield* ids(db)), ...left.map((index) => index + 1)], range(1, 8))
+        if (sends) assert.deepStrictEqual(left, [])
+        else assert.includeMembers(left, [6, 7])
+      }
+    })
+  },
+  {
+    law: "B1",
     title: "a statement that commits by itself is told as it is, and so are those around it, whatever is refused behind them",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()

@@ -173,6 +173,31 @@ export const deadLetters: ReadonlyArray<Case> = [
   },
   {
     law: "B1",
+    title: "a batcher made in a savepoint is undone with it, and what its transaction's batcher sends is not",
+    needs: ["savepoints"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const left: Array<number> = []
+      yield* Effect.scoped(db.transaction(Effect.gen(function*() {
+        const outer = yield* batcher(db, {})
+        yield* outer.add(insert(db, 1))
+        const inner = db.transaction(Effect.scoped(Effect.gen(function*() {
+          yield* misuse(outer.add(insert(db, 9)), "TransactionStateError")
+          const batch = yield* batcher(db, { onLeft: ({ statements }) => Effect.sync(() => void left.push(...statements.map(({ index }) => index))) })
+          yield* batch.add(insert(db, 2))
+          yield* batch.flush()
+          yield* batch.add(insert(db, 3))
+          return yield* Effect.fail("undone")
+        })))
+        assert.strictEqual(yield* Effect.flip(inner), "undone")
+        yield* db.transaction(Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => batch.add(insert(db, 4)))))
+        yield* outer.add(insert(db, 5))
+      })))
+      assert.deepStrictEqual([yield* ids(db), left], [[1, 4, 5], [1]])
+    })
+  },
+  {
+    law: "B1",
     title: "in a transaction nothing can be added to a batcher from outside of it, unless it is detached",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
