@@ -57,6 +57,21 @@ describe("B1 what was added is sent exactly once, in order", () => {
     }
   }).pipe(Effect.provide(fresh())))
 
+  it.live("what it flushes when its scope succeeds is sent whole, whoever is interrupted meanwhile", () => Effect.gen(function*() {
+    const { left, onLeft } = yield* collector
+    const started = yield* Deferred.make<void>()
+    const goesOn = yield* Deferred.make<void>()
+    const sent: Array<string> = []
+    const execute = (text: string) => Effect.zipRight(Deferred.succeed(started, undefined), Effect.map(Deferred.await(goesOn), () => void sent.push(text)))
+    const fiber = yield* Effect.fork(Effect.scoped(Effect.flatMap(Batcher.make({ execute, onLeft }), (batcher) => batcher.add("SELECT 1"))))
+    yield* Deferred.await(started)
+    const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+    yield* Effect.sleep(50)
+    yield* Deferred.succeed(goesOn, undefined)
+    yield* Fiber.join(interruption)
+    assert.deepStrictEqual([sent, yield* left], [["SELECT 1;"], []])
+  }))
+
   it.scoped("a layer flushes at shutdown, whatever the exit", () => Effect.gen(function*() {
     const context = yield* Effect.context<Database.DatabaseId>()
     const scope = yield* Scope.make()

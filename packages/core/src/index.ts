@@ -1,3 +1,4 @@
+export * as Bounded from "./Bounded.js"
 export * as Bulk from "./Bulk.js"
 export * as CircuitBreaker from "./CircuitBreaker.js"
 export * as Column from "./Column.js"

@@ -6,6 +6,7 @@
  *
  * @internal
  */
+import { inTime } from "@sluice/core/Bounded"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -366,8 +367,7 @@ export class Engine<A> implements Batcher<A> {
       else buffer.giveUp(why, "closed")
       const sent = flushes ? Effect.ignore(this.drained(undefined)) : Effect.void
       const done = Effect.zipRight(sent, Effect.asVoid(Effect.suspend(() => Fiber.awaitAll([...this.fibers]))))
-      const bounded = settings.closeTimeout === Number.POSITIVE_INFINITY ? done : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(done), settings.closeTimeout))
-      return Effect.zipRight(bounded, Effect.suspend(() => {
+      return Effect.zipRight(inTime(done, settings.closeTimeout), Effect.suspend(() => {
         const error = buffer.failure
         return Effect.zipRight(this.stopped(why), handOver(settings, buffer.left, error))
       }))

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { inTime } from "@sluice/core/Bounded"
 import * as Effect from "effect/Effect"
 import type { Left, LeftStatement } from "../Batch.js"
 import type { BatchError } from "../BatchError.js"
@@ -26,8 +27,7 @@ export const handOver = ({ closeTimeout, deadLetter, onLeft }: Takers, left: Rea
     const lost = (why: string) => Effect.logError(`a batcher was closed with ${statements.length} statements that were not applied, and ${why}`)
     if (deadLetter === undefined) return lost("no onLeft to take them")
     const letters = statements.map((statement, i) => ({ ...statement, error, metadata: ordered[i]!.entry.run?.about?.metadata }))
-    const taken = Effect.interruptible(Effect.suspend(() => deadLetter(letters)))
     // Nobody may be there any more to make room in a queue that is full.
-    const bounded = closeTimeout === Number.POSITIVE_INFINITY ? taken : Effect.timeoutFail(taken, { duration: closeTimeout, onTimeout: () => "late" as const })
-    return Effect.catchAllCause(bounded, () => lost("the dead letter did not take them"))
+    const taken = inTime(Effect.suspend(() => deadLetter(letters)), closeTimeout)
+    return Effect.flatMap(taken, (isTaken) => isTaken ? Effect.void : lost("the dead letter did not take them"))
   })

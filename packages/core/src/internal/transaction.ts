@@ -21,7 +21,7 @@ import { type Client, hooksOf, provideScope, refused, scopeFor, writing } from "
 import { attempt } from "./errorHook/Hooks.js"
 import { Held, mapNow } from "./held.js"
 import { millis } from "../Options.js"
-import { bounded } from "./pool/bounded.js"
+import { bounded } from "../Bounded.js"
 import { Scope } from "./scope.js"
 import { adapter } from "./stock.js"
 

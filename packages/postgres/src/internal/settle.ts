@@ -8,10 +8,10 @@
  *
  * @internal
  */
+import { inTime } from "@sluice/core/Bounded"
 import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import { cancel } from "./control.js"
-import { inTime } from "./inTime.js"
 import type { Settings } from "./options.js"
 import type { Wire } from "./wire.js"
 

@@ -8,6 +8,7 @@
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
+import { inTime } from "@sluice/core/Bounded"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,6 @@ import * as Exit from "effect/Exit"
 import type { Postgres } from "./connection.js"
 import type { Cursor } from "./cursor.js"
 import { capabilities } from "./dialect.js"
-import { inTime } from "./inTime.js"
 import { messages } from "./messages.js"
 import { Simple } from "./task.js"
 import { Status } from "./wire.js"

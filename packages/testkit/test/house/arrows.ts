@@ -48,7 +48,7 @@ export const dialects: Readonly<Record<string, { readonly module: string; readon
  * of its own: `internal/pool/State` and `internal/statement` with `Pool` and `Statement`.
  */
 const rows: ReadonlyArray<ReadonlyArray<string>> = [
-  ["Reason"],
+  ["Bounded", "Reason"],
   ["SqlError"],
   ["Options", "SqlLexer", "SqlScript"],
   ["Dialect"],

@@ -13,7 +13,7 @@ import { type Checked, millis } from "../../Options.js"
 import type * as Pool from "../../Pool.js"
 import * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
-import { bounded } from "../pool/bounded.js"
+import { bounded } from "../../Bounded.js"
 import { hintOf } from "./hints.js"
 
 export interface Settings {

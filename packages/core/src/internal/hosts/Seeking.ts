@@ -18,7 +18,7 @@ import type { Connection } from "../../Connection.js"
 import type { Options, Role, TargetSessionAttrs } from "../../Hosts.js"
 import * as Reason from "../../Reason.js"
 import * as SqlError from "../../SqlError.js"
-import { bounded } from "../pool/bounded.js"
+import { bounded } from "../../Bounded.js"
 import type { Hosts, Known } from "./Known.js"
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

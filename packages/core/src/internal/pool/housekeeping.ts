@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import type { Connection } from "../../Connection.js"
 import * as SqlError from "../../SqlError.js"
-import { bounded } from "./bounded.js"
+import { bounded } from "../../Bounded.js"
 import type { Lending } from "./Lending.js"
 import { unanswered } from "./refusals.js"
 
