@@ -22,6 +22,8 @@ const settings = {
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
+  // A query without end looks dear enough to be compiled: 60 ms of CPU for each that a test interrupts at once.
+  jit: "off",
   max_connections: 200,
   max_prepared_transactions: 20,
   max_wal_senders: 4,
