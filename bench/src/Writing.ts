@@ -17,7 +17,7 @@ import * as Visits from "./Visits.js"
 import { timed, type Work } from "./Work.js"
 
 const alone = 2_000
-const many = 50_000
+const many = 200_000
 
 /** The measurement on the databases that `open` opens. */
 export const writing = <A>(open: (tables: A) => Effect.Effect<Database.Database, unknown, Scope.Scope>): Measurement<A> => ({

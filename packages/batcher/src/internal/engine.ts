@@ -29,6 +29,7 @@ import { Intake } from "./intake.js"
 import { type About, newRun, type Run } from "./run.js"
 import * as Sending from "./sending.js"
 import type { Settings } from "./settings.js"
+import { breath, turn } from "./turns.js"
 
 export class Engine<A> implements Batcher<A> {
   private readonly fork: <B>(effect: Effect.Effect<B>) => Fiber.RuntimeFiber<B>
@@ -226,7 +227,7 @@ export class Engine<A> implements Batcher<A> {
         if (answer === undefined) return Effect.zipRight(this.offer(entry), next)
         this.added(answer)
       }
-      return at === items.length ? Effect.void : Effect.zipRight(Effect.yieldNow(), next)
+      return at === items.length ? Effect.void : Effect.zipRight(breath, next)
     })
     return next
   }
@@ -396,5 +397,3 @@ export class Engine<A> implements Batcher<A> {
     return { statements, sent, batches, bytes, rowsMerged, deadLettered, retries, milliseconds: this.now() - since }
   }
 }
-
-const turn = 4_096

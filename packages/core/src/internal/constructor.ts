@@ -7,7 +7,7 @@
 import * as Reason from "../Reason.js"
 import * as Sql from "../Sql.js"
 import * as SqlError from "../SqlError.js"
-import type { Constructor } from "../Statement.js"
+import type { Constructor, Options } from "../Statement.js"
 import type { Client } from "./client.js"
 import * as Named from "./named.js"
 import type { Scope } from "./scope.js"
@@ -16,7 +16,7 @@ import { type Source, StatementImpl } from "./statement.js"
 /** Makes the callable: a template becomes a statement, a string an identifier. */
 export const constructor = (client: Client, scope: Scope | undefined): Constructor => {
   const sql = (strings: TemplateStringsArray | string, ...args: ReadonlyArray<unknown>): unknown =>
-    typeof strings === "string" ? Sql.helpers(strings) : new StatementImpl(client, sourceOf(client, strings, args), {}, scope)
+    typeof strings === "string" ? Sql.helpers(strings) : same(client, scope, strings, args) ?? new StatementImpl(client, { strings, args }, none, scope)
   const { and, csv, in: in_, insert, join, literal, or, update, updateValues } = Sql.helpers
   const name = client.dialect.stock ?? client.dialect.name
   const verbs = {
@@ -29,7 +29,7 @@ export const constructor = (client: Client, scope: Scope | undefined): Construct
     or,
     update,
     updateValues,
-    unsafe: (text: string, params?: Params) => new StatementImpl(client, unsafe(client, text, params), {}, scope),
+    unsafe: (text: string, params?: Params) => new StatementImpl(client, unsafe(client, text, params), none, scope),
     onDialect: (options: Record<string, (() => unknown) | undefined>) => options[name]?.(),
     onDialectOrElse: (options: Record<string, (() => unknown) | undefined>) => (options[name] ?? options["orElse"])?.()
   }
@@ -37,10 +37,12 @@ export const constructor = (client: Client, scope: Scope | undefined): Construct
   return Object.assign(sql, verbs) as Constructor
 }
 
+const none: Options = {}
+
 // A statement that is nothing but another of this database is that one: its call site is known.
-const sourceOf = (client: Client, strings: TemplateStringsArray, args: ReadonlyArray<unknown>): Source => {
+const same = (client: Client, scope: Scope | undefined, strings: TemplateStringsArray, args: ReadonlyArray<unknown>): StatementImpl<unknown> | undefined => {
   const [inner] = args
-  return args.length === 1 && strings[0] === "" && strings[1] === "" && inner instanceof StatementImpl && inner.client === client ? inner.source : { strings, args }
+  return args.length === 1 && strings[0] === "" && strings[1] === "" && inner instanceof StatementImpl && inner.client === client && inner.scope === scope && inner.options === none ? inner : undefined
 }
 
 type Params = ReadonlyArray<unknown> | Readonly<Record<string, unknown>> | undefined

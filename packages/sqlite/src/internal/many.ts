@@ -18,7 +18,7 @@ import { encodeOne, refuse } from "./types.js"
 import type { Value } from "./values.js"
 
 // Two of them under way are enough to keep the thread busy, and small enough to be young garbage.
-const rowsPerPart = 1_000
+const rowsPerPart = 2_000
 
 /** The affected rows of each row of parameters, which all have as many values. */
 export const execute = (
