@@ -230,3 +230,18 @@ describe("one connection in memory", () => {
         assert.deepStrictEqual(yield* db<{ id: number }>`SELECT id FROM t`.column("id"), [1, 2, 3, 4, 5])
       })))
 })
+
+describe("texts of a program's making", () => {
+  it.live("are not kept by the hundred: memory holds one of those that are long", () =>
+    run({ filename: ":memory:" }, (db) =>
+      Effect.gen(function*() {
+        yield* db`CREATE TABLE t (a, b)`
+        const before = process.memoryUsage.rss()
+        for (let n = 0; n < 100; n++) {
+          yield* db.unsafe(`INSERT INTO t VALUES ${Array.from({ length: 20_000 }, (_, i) => `(${n}, ${i})`).join(",")}`)
+          yield* db`DELETE FROM t`
+        }
+        // Kept, they were three times as much.
+        assert.isBelow((process.memoryUsage.rss() - before) / 1e6, 200)
+      })), 30_000)
+})

@@ -37,14 +37,19 @@ export interface FullShape extends Shape {
 
 const schemaVerbs = new Set(["CREATE", "ALTER", "DROP", "ATTACH", "DETACH"])
 
+const longest = 10_000
+
 /** The cache. */
 export class Statements {
   private readonly kept = new Map<string, Prepared>()
+  /** The last one of a long text: such a text is most likely made by a program, and never the same again. */
+  private long: Prepared | undefined
 
   constructor(private readonly db: Raw, private readonly size: number, private readonly shapes: Shapes) {}
 
   /** The statement of this text. One whose rows are being read cannot be run again, so a second one is prepared. */
   get(sql: string, keep: boolean): Prepared {
+    if (sql.length > longest) return this.getLong(sql, keep)
     const found = this.kept.get(sql)
     if (found !== undefined && !found.raw.busy) {
       // A Map keeps the order of insertion; moving an entry costs 0.1 µs, so the newest is left where it is.
@@ -67,9 +72,18 @@ export class Statements {
     return prepared
   }
 
+  private getLong(sql: string, keep: boolean): Prepared {
+    const { long } = this
+    if (long !== undefined && long.sql === sql && !long.raw.busy) return long
+    const prepared = this.prepare(sql)
+    if (keep && this.size > 0 && !schemaVerbs.has(prepared.verb)) this.long = prepared
+    return prepared
+  }
+
   /** Forgets all: the schema was changed by this connection. */
   clear(): void {
     this.kept.clear()
+    this.long = undefined
   }
 
   /** Whether this statement changes the schema. */
