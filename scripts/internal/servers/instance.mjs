@@ -21,6 +21,8 @@ export const instance = async (name, prepare, args = []) => {
       `--port=${port}`,
       "--bind-address=127.0.0.1",
       `--socket=${socket}`,
+      // A server that starts deletes the temporary tables that it finds, others' too.
+      `--tmpdir=${folder}`,
       `--pid-file=${join(folder, "pid")}`,
       "--skip-name-resolve",
       "--local-infile=1",

@@ -14,6 +14,6 @@ export const find = () => binary("/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd
 export const launch = (path, args) =>
   instance("mariadb", (folder) => {
     const data = join(folder, "data")
-    complete(["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", `--datadir=${data}`])
+    complete(["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", `--datadir=${data}`, `--tmpdir=${folder}`])
     return [path, "--no-defaults", `--datadir=${data}`]
   }, args)

@@ -12,11 +12,13 @@ const binary = ["/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd", "/usr/libexec/
 /** How MariaDB is made and started; `undefined` where it is not installed. */
 export const mariadb: LocalServer.Options | undefined = binary === undefined ? undefined : {
   name: "mariadb",
-  prepare: (folder) => ["mariadb-install-db", ["--no-defaults", "--auth-root-authentication-method=normal", `--datadir=${folder}/data`]],
+  prepare: (folder) => ["mariadb-install-db", ["--no-defaults", "--auth-root-authentication-method=normal", `--datadir=${folder}/data`, `--tmpdir=${folder}`]],
   serve: (folder, port) => [binary, [
     "--no-defaults",
     "--skip-name-resolve",
     `--datadir=${folder}/data`,
+    // A server that starts deletes the temporary tables that it finds, others' too.
+    `--tmpdir=${folder}`,
     `--port=${port}`,
     "--bind-address=127.0.0.1",
     `--socket=${folder}/socket`,

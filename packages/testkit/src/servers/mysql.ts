@@ -49,7 +49,7 @@ const found = [
 ].find(isMysql)
 
 const options = ({ args, command: [program, ...before] }: Program): LocalServer.Options => {
-  const run = (folder: string, more: ReadonlyArray<string>): LocalServer.Command => [program, [...before, "--no-defaults", `--datadir=${folder}/data`, ...args, ...more]]
+  const run = (folder: string, more: ReadonlyArray<string>): LocalServer.Command => [program, [...before, "--no-defaults", `--datadir=${folder}/data`, `--tmpdir=${folder}`, ...args, ...more]]
   // Its administrator is root@localhost, and without names no client is that.
   const accounts = (folder: string): string =>
     `printf '%s\\n' "CREATE USER root@127.0.0.1 IDENTIFIED BY '';" "GRANT ALL ON *.* TO root@127.0.0.1 WITH GRANT OPTION;" "CREATE DATABASE test;" > '${folder}/accounts.sql'`
