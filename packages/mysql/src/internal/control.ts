@@ -30,9 +30,8 @@ export interface Controls {
 /** Controls that are closed with their scope. */
 export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(function*() {
   const lines = new Map<string, Line>()
-  // Apart from the map: a line that was forgotten may be opened again by a lease that still has it.
-  const wires = new Set<Wire>()
-  yield* Effect.addFinalizer(() => Effect.forEach(wires, (wire) => wire.quit, { concurrency: "unbounded", discard: true }))
+  const open = new Open()
+  yield* Effect.addFinalizer(() => open.close)
   return {
     of: (wire, settings, { identity, version }) => {
       const { remoteAddress, remotePort } = wire.raw.stream
@@ -42,12 +41,36 @@ export const make: Effect.Effect<Controls, never, Scope.Scope> = Effect.gen(func
       if (known !== undefined) return known
       // Servers come and go behind a name: those that are gone are forgotten.
       for (const [other, line] of lines) if (line.isSpent) lines.delete(other)
-      const line = new Line(at(settings, address), identity, wires, /mariadb/i.test(version))
+      const line = new Line(at(settings, address), identity, open, /mariadb/i.test(version))
       lines.set(key, line)
       return line
     }
   }
 })
+
+/**
+ * What is open, apart from the lines: one that was forgotten may be opened again by a lease that still has it. A session that the end
+ * of the pool has given up is killed after that end: whoever has a connection then closes it.
+ */
+class Open {
+  private readonly wires = new Set<Wire>()
+  private isOver = false
+
+  readonly close = Effect.suspend(() => {
+    this.isOver = true
+    return Effect.forEach(this.wires, (wire) => this.left(wire), { concurrency: "unbounded", discard: true })
+  })
+
+  add(wire: Wire, before: Wire | undefined): void {
+    if (before !== undefined) this.wires.delete(before)
+    this.wires.add(wire)
+  }
+
+  /** Nobody sends on it now. */
+  left(wire: Wire): Effect.Effect<void> {
+    return Effect.suspend(() => this.isOver && wire.isIdle ? wire.quit : Effect.void)
+  }
+}
 
 /** The control of one server. */
 class Line implements Control {
@@ -57,7 +80,7 @@ class Line implements Control {
   constructor(
     private readonly settings: Settings,
     private readonly identity: string | undefined,
-    private readonly wires: Set<Wire>,
+    private readonly wires: Open,
     private readonly isMariadb: boolean
   ) {}
 
@@ -68,7 +91,8 @@ class Line implements Control {
 
   // An idle control may have been closed by the server's wait_timeout: one more attempt opens another.
   kill(id: number, what: "statement" | "session"): Effect.Effect<void, SqlError.SqlError> {
-    return Effect.catchIf(this.send(id, what), (error) => error.connection === "broken", () => this.send(id, what))
+    const sent = Effect.catchIf(this.send(id, what), (error) => error.connection === "broken", () => this.send(id, what))
+    return Effect.ensuring(sent, Effect.suspend(() => this.wire === undefined ? Effect.void : this.wires.left(this.wire)))
   }
 
   private send(id: number, what: "statement" | "session"): Effect.Effect<void, SqlError.SqlError> {
@@ -90,8 +114,7 @@ class Line implements Control {
   private get open(): Effect.Effect<Wire, SqlError.SqlError> {
     const kept = (wire: Wire) =>
       Effect.sync(() => {
-        if (this.wire !== undefined) this.wires.delete(this.wire)
-        this.wires.add(wire)
+        this.wires.add(wire, this.wire)
         return this.wire = wire
       })
     return connect(this.settings, (wire) =>

@@ -13,12 +13,15 @@ import { eventually, ids, within } from "../../internal/asking.js"
 
 const count = 1_000
 
-/** Ends whatever runs, again and again, at moments that nobody chose. */
-const striking = (bench: Bench) =>
-  Effect.forever(Effect.zipRight(
-    Effect.suspend(() => Effect.sleep(Math.random() * 15)),
-    Effect.flatMap(bench.sessions, (all) => Effect.forEach([...all].filter(([, isRunning]) => isRunning), ([id]) => Effect.ignore(bench.side.unsafe(bench.texts.terminate(id)))))
-  ))
+/** Ends whatever runs, again and again, at moments that nobody chose. It is not interrupted: that would open a session to cancel by. */
+const striking = (bench: Bench, isOver: () => boolean) =>
+  Effect.repeat(
+    Effect.zipRight(
+      Effect.suspend(() => Effect.sleep(Math.random() * 15)),
+      Effect.flatMap(bench.sessions, (all) => Effect.forEach([...all].filter(([, isRunning]) => isRunning), ([id]) => Effect.ignore(bench.side.unsafe(bench.texts.terminate(id)))))
+    ),
+    { until: isOver }
+  )
 
 export const batches: ReadonlyArray<Case<Bench>> = [
   {
@@ -35,7 +38,8 @@ export const batches: ReadonlyArray<Case<Bench>> = [
         const [inFlight, transaction, mergeInserts] = ways[n % ways.length]!
         yield* bench.side`DELETE FROM things`
         const left = new Map<number, string>()
-        const killer = yield* Effect.fork(striking(bench))
+        let isOver = false
+        const killer = yield* Effect.fork(striking(bench, () => isOver))
         const report = yield* within(Effect.scoped(Effect.gen(function*() {
           const batch = yield* Batcher.make({
             inFlight, transaction, mergeInserts, maxStatements: 50, ordered: inFlight === 1, retry: Schedule.recurs(10),
@@ -44,7 +48,8 @@ export const batches: ReadonlyArray<Case<Bench>> = [
           yield* Effect.exit(batch.process(Array.from({ length: count }, (_, index) => index + 1).map((id) => id % 2 === 0 ? `INSERT INTO things (id, name) VALUES (${id}, 'n${id}')` : db`INSERT INTO things (id, name) VALUES (${id}, ${`n${id}`})`)))
           return batch.report
         })), 30_000, "the batches").pipe(Effect.provideService(Database.Database, db), Effect.flatten)
-        yield* Fiber.interrupt(killer)
+        isOver = true
+        yield* Fiber.join(killer)
         // What was sent and never answered may still be on its way.
         yield* eventually(Effect.map(bench.sessions, (all) => [...all.values()].every((isRunning) => !isRunning)), "the end of what runs")
         const there = new Set(yield* ids(bench.side))
