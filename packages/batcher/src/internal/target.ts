@@ -34,8 +34,7 @@ export const database = (db: Database): Target => ({
   isWhole: false,
   send: (statements, _, { isAtomic, wantsResults }, answered) => {
     if (!isAtomic || wantsResults) return apart(db, statements, answered)
-    const parts = alike(statements)
-    return parts.length === 1 && parts[0] !== undefined ? together(db, parts[0], answered) : Effect.forEach(parts, (part) => together(db, part, answered), { discard: true })
+    return Effect.forEach(partsOf(statements), (part) => part.isAlike ? together(db, part.statements, answered) : apart(db, part.statements, answered), { discard: true })
   }
 })
 
@@ -51,28 +50,32 @@ const apart = (db: Database, statements: ReadonlyArray<Statement>, answered: Ans
 /** Below it preparing them is not worth it. */
 const fewest = 8
 
-const together = (db: Database, part: ReadonlyArray<Statement>, answered: Answered): Effect.Effect<void, SqlError.SqlError> => {
-  const [first] = part
-  if (part.length < fewest || first === undefined || !repeats(part, 0)) return apart(db, part, answered)
-  const rows = part.map((statement) => statement.params)
-  return Effect.asVoid(db.executeMany(first.text, rows, { atomic: false, onRow: (affected) => answered(affected, 1) }))
+interface Part {
+  /** All of them have the text of the first. */
+  readonly isAlike: boolean
+  readonly statements: ReadonlyArray<Statement>
 }
 
-/** Parts in which each has the text of the first, and parts of those that do not come so often. */
-const alike = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Statement>> => {
-  const parts: Array<ReadonlyArray<Statement>> = []
+const together = (db: Database, statements: ReadonlyArray<Statement>, answered: Answered): Effect.Effect<void, SqlError.SqlError> => {
+  const rows = statements.map((statement) => statement.params)
+  return Effect.asVoid(db.executeMany(statements[0]!.text, rows, { atomic: false, onRow: (affected) => answered(affected, 1) }))
+}
+
+const partsOf = (statements: ReadonlyArray<Statement>): ReadonlyArray<Part> => {
+  const parts: Array<Part> = []
+  // Where those begin that are not alike.
   let from = 0
   for (let at = 0; at < statements.length;) {
     let to = at + 1
     while (to < statements.length && repeats(statements, to - 1)) to++
     if (to - at >= fewest) {
-      if (at > from) parts.push(statements.slice(from, at))
-      parts.push(from === at && to === statements.length ? statements : statements.slice(at, to))
+      if (at > from) parts.push({ isAlike: false, statements: statements.slice(from, at) })
+      parts.push({ isAlike: true, statements: statements.slice(at, to) })
       from = to
     }
     at = to
   }
-  if (from < statements.length) parts.push(statements.slice(from))
+  if (from < statements.length) parts.push({ isAlike: false, statements: statements.slice(from) })
   return parts
 }
 

@@ -90,6 +90,11 @@ export const batches: ReadonlyArray<Case> = [
       yield* Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => batch.process(mixed)))
       const amounts = yield* db<{ amount: unknown }>`SELECT amount FROM things ORDER BY id`.column("amount")
       assert.deepStrictEqual(amounts, range(1, 35).map((n) => n <= 9 ? 9 : n <= 20 ? 30 : null))
+      // A few of one text among others of as many parameters.
+      const among = [priced(35), priced(34), ...range(1, 9).flatMap((n) => [db`UPDATE things SET amount = amount + ${n} WHERE id = ${n}`, db`UPDATE things SET amount = amount - ${n} WHERE id <= ${n}`])]
+      yield* Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => batch.process(among)))
+      const changed = yield* db<{ amount: unknown }>`SELECT amount FROM things ORDER BY id`.column("amount")
+      assert.deepStrictEqual(changed, range(1, 35).map((n) => n > 34 ? 35 : n > 9 ? 34 : 34 + n - range(n, 9).reduce((sum, k) => sum + k, 0)))
       yield* db`DELETE FROM things WHERE id <> ${17}`
       const many = range(1, 30).map((n) => insert(db, n))
       const failed = yield* Effect.flip(Effect.scoped(Effect.flatMap(batcher(db, { onLeft: () => Effect.void }), (batch) => batch.process(many))))
