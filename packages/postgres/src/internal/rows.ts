@@ -48,8 +48,8 @@ export interface Target {
 /** The target of a statement for so many rows; `undefined` where each row is to be a statement of its own. */
 export const target = (connection: Postgres, query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<Encoded>>, width: number): Effect.Effect<Target | undefined, SqlError.SqlError> => {
   const [, head, table, row] = plain.exec(query.sql) ?? []
-  if (rows.length < fewest || rows.some((row) => sizeOf(row) > longest) || head === undefined || table === undefined || row?.replaceAll(/\s/g, "") !== tuple(0, width)) return Exit.succeed(undefined)
-  if (connection.wire.status !== Status.open) return Exit.succeed(undefined)
+  if (rows.length < fewest || head === undefined || table === undefined || row?.replaceAll(/\s/g, "") !== tuple(0, width)) return Exit.succeed(undefined)
+  if (connection.wire.status !== Status.open || rows.some((row) => sizeOf(row) > longest)) return Exit.succeed(undefined)
   const size = Math.min(perStatement, Math.floor(mostParameters / width))
   const asked = { ...query, sql: isOrdinary, params: [table], rowMode: "array" as const, readOnly: true, returnsRows: true }
   return Effect.map(connection.execute(asked), (result) => {
@@ -94,6 +94,7 @@ export const insert = (
       let at = 0
       let open = 0
       let failure: DriverError | undefined
+      let isInterrupted = false
       const ended = (count: number, error: DriverError | undefined): void => {
         open--
         if (failure === undefined) {
@@ -104,7 +105,7 @@ export const insert = (
         more()
         if (open === 0) resume(failure === undefined ? Exit.void : Exit.fail(connection.failure(failure, query, "executeMany", true)))
       }
-      const mayGoOn = (): boolean => open < underWay && failure === undefined && at < last
+      const mayGoOn = (): boolean => open < underWay && failure === undefined && !isInterrupted && at < last
       const more = (): void => {
         while (mayGoOn()) {
           const from = at
@@ -119,6 +120,10 @@ export const insert = (
         }
       }
       more()
+      // Nothing is sent behind an interruption: the connection is settled by what is under way.
+      return Effect.sync(() => {
+        isInterrupted = true
+      })
     })
     return Effect.catchAll(sent, (error) =>
       ofRows.has(error.reason._tag) ? Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)) : Exit.fail(error))
