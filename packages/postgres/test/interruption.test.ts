@@ -45,6 +45,25 @@ describe.skipIf(isMissing)("Postgres, interrupted", () => {
       assert.strictEqual((yield* db.pool.stats).settled, 1)
     })))
 
+  it.live("S5 of many rows no part is sent behind the one that was stopped", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      yield* db`CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)`
+      const rows = Array.from({ length: 400_000 }, (_, n) => [n, "x".repeat(50)])
+      let told = 0
+      const onRow = (): void => {
+        told++
+      }
+      const fiber = yield* Effect.fork(db.executeMany("INSERT INTO t (id, name) VALUES ($1, $2)", rows, { onRow }))
+      yield* Effect.repeat(Effect.sleep(1), { until: () => told > 0 })
+      const then = told
+      yield* Fiber.interrupt(fiber)
+      yield* quiet(db)
+      // Some three parts were under way.
+      assert.isBelow(told - then, 20_000)
+      assert.strictEqual(yield* db`SELECT COUNT(*)::int FROM t`.scalar, 0)
+      assert.strictEqual((yield* db.pool.stats).opened, 1)
+    })))
+
   it.live("S5 through a proxy, which may end a socket before the server does, a cancel hits nothing that comes after it", () =>
     Effect.scoped(Effect.gen(function*() {
       const address = new URL(url ?? "postgres://127.0.0.1:1")
