@@ -118,6 +118,24 @@ for (const threads of [true, false]) {
       }))
     })
 
+    it.scoped("what is under way behind a failure that rolled the transaction back is not applied by itself", () => Effect.gen(function*() {
+      const c = yield* open()
+      yield* c.execute(query("CREATE TABLE t (id INTEGER PRIMARY KEY, v)"))
+      yield* c.execute(query("CREATE TRIGGER refuse BEFORE INSERT ON t WHEN NEW.v = 'refused' BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"))
+      const rows = Array.from({ length: 9_000 }, (_, i) => [i === 1_500 ? 3 : i, "v"])
+      for (const begin of [c.begin({}), Effect.void]) {
+        yield* begin
+        assert.strictEqual((yield* reason(c.executeMany(query("INSERT OR ROLLBACK INTO t VALUES (?, ?)"), rows)))._tag, "UniqueViolation")
+        assert.strictEqual(c.transaction, "none")
+        assert.deepStrictEqual(yield* all(c, "SELECT count(*) AS n FROM t"), [{ n: 0 }])
+      }
+      yield* c.begin({})
+      const w = yield* c.bulk({ table: "t", columns: ["id", "v"], onConflict: "error" })
+      const writes = Effect.zipRight(w.write([[1, "v"], [2, "refused"]]), Effect.zipRight(w.write([[3, "v"]]), w.finish))
+      assert.strictEqual((yield* reason(writes))._tag, "ConstraintError")
+      assert.deepStrictEqual(yield* all(c, "SELECT count(*) AS n FROM t"), [{ n: 0 }])
+    }))
+
     it.scoped("a bulk write of many requests is still all or nothing", () => Effect.gen(function*() {
       const c = yield* open()
       yield* c.execute(query("CREATE TABLE t (id INTEGER PRIMARY KEY)"))

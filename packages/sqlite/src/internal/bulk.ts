@@ -41,7 +41,7 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
     const values = flatten(rows, width, head)
     return values instanceof SqlError.SqlError
       ? Exit.fail(values)
-      : transport.call("bulk", { head, width, values }, head, (affected) => affected)
+      : transport.call("bulk", { head, width, values, inside: transport.inTransaction }, head, (affected) => affected)
   }
   const count = (rows: number, affected: number): void => {
     applied += affected

@@ -92,6 +92,8 @@ const reasonOf = (fault: Fault, options: Reason.ReasonOptions): Reason.Reason =>
       return new Reason.DataError(options)
     case "interrupted":
       return new Reason.CancelledError(options)
+    case "aborted":
+      return new Reason.TransactionAbortedError(options)
     case "state":
       return new Reason.TransactionStateError(options)
     case "syntax":

@@ -8,7 +8,7 @@
  */
 
 /** What the handle itself refuses, where SQLite would have said nothing or something else. */
-export type RefusalKind = "config" | "data" | "interrupted" | "result" | "state" | "syntax" | "closed"
+export type RefusalKind = "aborted" | "config" | "data" | "interrupted" | "result" | "state" | "syntax" | "closed"
 
 /** An error as data. */
 export interface Fault {

@@ -33,7 +33,7 @@ export const execute = (
   const send = (part: Rows, from: number): Effect.Effect<void, SqlError.SqlError> => {
     const values = flatten(part, width, sql, from)
     if (values instanceof SqlError.SqlError) return Exit.fail(values)
-    return joined(transport.call("many", { sql, values, width, count: part.length, keep: prepare }, sql, ({ counts, fault }) => {
+    return joined(transport.call("many", { sql, values, width, count: part.length, keep: prepare, inside: transport.inTransaction }, sql, ({ counts, fault }) => {
       // What was under way behind a failure is undone with it.
       if (isOver) return Either.void
       for (const count of counts) {

@@ -48,8 +48,8 @@ export interface Chunk {
 export interface Verbs {
   readonly execute: { readonly arg: Statement; readonly reply: Executed }
   readonly many: {
-    /** `values` are those of `count` rows, `width` of each. */
-    readonly arg: { readonly sql: string; readonly values: Array<Value>; readonly width: number; readonly count: number; readonly keep: boolean }
+    /** `values` are those of `count` rows, `width` of each. `inside` is refused where no transaction is open any more. */
+    readonly arg: { readonly sql: string; readonly values: Array<Value>; readonly width: number; readonly count: number; readonly keep: boolean; readonly inside: boolean }
     /** After a failure all of it is undone, and the counts are of the rows before the one that failed. */
     readonly reply: { readonly counts: ReadonlyArray<number>; readonly fault: Fault | undefined }
   }
@@ -66,7 +66,7 @@ export interface Verbs {
   readonly shut: { readonly arg: number; readonly reply: undefined }
   readonly describe: { readonly arg: string; readonly reply: ReadonlyArray<Connection.Column> }
   readonly bulk: {
-    readonly arg: { readonly head: string; readonly width: number; readonly values: Array<Value> }
+    readonly arg: { readonly head: string; readonly width: number; readonly values: Array<Value>; readonly inside: boolean }
     readonly reply: number
   }
   readonly begin: { readonly arg: { readonly access: string; readonly readOnly: boolean }; readonly reply: undefined }

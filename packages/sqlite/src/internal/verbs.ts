@@ -34,9 +34,10 @@ const always: ReadonlySet<Verb> = new Set<Verb>(["shut", "rollback", "rollbackTo
 
 const table: Table = {
   execute: (handle, statement) => handle.execute(statement),
-  many: (handle, { count, keep, sql, values, width }) => {
+  many: (handle, { count, inside, keep, sql, values, width }) => {
     const counts: Array<number> = []
     try {
+      refuseAlone(handle, inside)
       handle.atomic(() => {
         const prepared = handle.prepare(sql, keep)
         for (let i = 0; i < count; i++) {
@@ -76,7 +77,10 @@ const table: Table = {
     const prepared = handle.prepare(sql, false)
     return prepared.isReader ? handle.shapeOf(prepared, false).columns : []
   },
-  bulk: (handle, { head, values, width }) => handle.atomic(() => insert(handle, head, width, values)),
+  bulk: (handle, { head, inside, values, width }) => {
+    refuseAlone(handle, inside)
+    return handle.atomic(() => insert(handle, head, width, values))
+  },
   begin: (handle, { access, readOnly }) => {
     handle.command(`BEGIN ${access}`)
     if (!readOnly) return undefined
@@ -109,6 +113,11 @@ const table: Table = {
   },
   loadExtension: (handle, path) => void handle.loadExtension(path, "extension"),
   close: (handle) => void handle.close()
+}
+
+// Whoever sent it saw a transaction, which what failed before it may have rolled back: it is no work by itself (law T7).
+const refuseAlone = (handle: Handle, inside: boolean): void => {
+  if (inside && !handle.inTransaction) throw new Refusal("aborted", "the transaction was rolled back by what failed in it before")
 }
 
 const quote = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
