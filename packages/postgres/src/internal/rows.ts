@@ -2,8 +2,9 @@
  * Rows: a plain INSERT with many rows of parameters, a hundred of them in a statement.
  *
  * A row costs the server 4 µs so, and 6 as a statement by itself. Each counts one: so it is done only in a table whose rows nothing
- * else looks at, neither a trigger nor a rule, and which has no parts. What fails is undone, and `many` sends it row by row to see
- * which it was. Called by `many`.
+ * else looks at, neither a trigger nor a rule, and which has no parts. What a row is given or checked by must not see the rows before
+ * it either: those of its own statement it would not see. What fails is undone, and `many` sends it row by row to see which it was.
+ * Called by `many`.
  *
  * @internal
  */
@@ -34,8 +35,8 @@ const longest = 4_096
 const statementName = "sluice_rows"
 const savepoint = "sluice_rows"
 
-/** An INSERT of one row that is nothing but placeholders: its text up to VALUES, and its table. */
-const plain = /^\s*(INSERT\s+INTO\s+((?:[\w$.]|"(?:[^"]|"")*")+)\s*(?:\((?:[\w$\s,]|"(?:[^"]|"")*")*\))?\s*VALUES\s*)(\(\s*\$1\s*(?:,\s*\$\d+\s*)*\))\s*;?\s*$/i
+/** An INSERT of one row that is nothing but placeholders: its text up to VALUES, its table, and the schema of it. */
+const plain = /^\s*(INSERT\s+INTO\s+((?:([\w$]+|"(?:[^"]|"")*")\.)?(?:[\w$]+|"(?:[^"]|"")*"))\s*(?:\((?:[\w$\s,]|"(?:[^"]|"")*")*\))?\s*VALUES\s*)(\(\s*\$1\s*(?:,\s*\$\d+\s*)*\))\s*;?\s*$/i
 
 /** Where rows go that may share a statement. */
 export interface Target {
@@ -47,11 +48,11 @@ export interface Target {
 
 /** The target of a statement for so many rows; `undefined` where each row is to be a statement of its own. */
 export const target = (connection: Postgres, query: Connection.Query, rows: ReadonlyArray<ReadonlyArray<Encoded>>, width: number): Effect.Effect<Target | undefined, SqlError.SqlError> => {
-  const [, head, table, row] = plain.exec(query.sql) ?? []
+  const [, head, table, schema, row] = plain.exec(query.sql) ?? []
   if (rows.length < fewest || head === undefined || table === undefined || row?.replaceAll(/\s/g, "") !== tuple(0, width)) return Exit.succeed(undefined)
   if (connection.wire.status !== Status.open || rows.some((row) => sizeOf(row) > longest)) return Exit.succeed(undefined)
   const size = Math.min(perStatement, Math.floor(mostParameters / width))
-  const asked = { ...query, sql: isOrdinary, params: [table], rowMode: "array" as const, readOnly: true, returnsRows: true }
+  const asked = { ...query, sql: isOrdinary, params: [table, schema ?? null], rowMode: "array" as const, readOnly: true, returnsRows: true }
   return Effect.map(connection.execute(asked), (result) => {
     const [answer] = result.rows
     return Array.isArray(answer) && answer[0] === true && size > 1 ? { head, width, rows: size } : undefined
@@ -64,8 +65,17 @@ const sizeOf = (row: ReadonlyArray<Encoded>): number => {
   return size
 }
 
-const isOrdinary = `SELECT relkind = 'r' AND NOT relhasrules AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal)
- FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)`
+// Functions of users' in a default, a CHECK or a policy may count rows, as a key of the table to itself does; the domains of columns
+// have checks of their own. A schema that must not be looked into is left to the statement, which says so in its own words.
+const isOrdinary = `SELECT relkind = 'r' AND NOT relhasrules AND NOT relrowsecurity
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = t.oid AND confrelid = t.oid)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type y ON y.oid = atttypid WHERE attrelid = t.oid AND typtype = 'd')
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_proc'::regclass
+  AND (classid = 'pg_catalog.pg_attrdef'::regclass AND objid IN (SELECT oid FROM pg_catalog.pg_attrdef WHERE adrelid = t.oid)
+   OR classid = 'pg_catalog.pg_constraint'::regclass AND objid IN (SELECT oid FROM pg_catalog.pg_constraint WHERE conrelid = t.oid)))
+ FROM pg_catalog.pg_class t WHERE oid = CASE
+  WHEN $2::text IS NULL OR pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace($2::text), 'USAGE') THEN pg_catalog.to_regclass($1) END`
 
 const tuple = (from: number, width: number): string => {
   let text = `($${from + 1}`
@@ -126,7 +136,7 @@ export const insert = (
       })
     })
     return Effect.catchAll(sent, (error) =>
-      ofRows.has(error.reason._tag) ? Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)) : Exit.fail(error))
+      !notOfRows.has(error.reason._tag) && connection.wire.status === Status.failed ? Effect.zipRight(connection.rollbackTo(savepoint), connection.release(savepoint)) : Exit.fail(error))
   })
 
 const joined = (rows: ReadonlyArray<ReadonlyArray<Encoded>>, from: number, { rows: count, width }: Target): ReadonlyArray<Encoded> => {
@@ -138,8 +148,10 @@ const joined = (rows: ReadonlyArray<ReadonlyArray<Encoded>>, from: number, { row
   return params
 }
 
-/** What a row is refused with. */
-const ofRows: ReadonlySet<string> = new Set<Reason.Reason["_tag"]>(["UniqueViolation", "ConstraintError", "DataError"])
+/** What is no row's: to send them again one by one would meet it, or hide it. */
+const notOfRows: ReadonlySet<string> = new Set<Reason.Reason["_tag"]>([
+  "CancelledError", "ClosedError", "ConnectionError", "DeadlockError", "LockTimeoutError", "SerializationError", "StatementTimeoutError"
+])
 
 class Inserting extends Task {
   constructor(private readonly done: (error: DriverError | undefined) => void) {
