@@ -108,7 +108,7 @@ export interface Database extends Constructor {
    * One statement for many rows of parameters, atomically, in few round trips: the total of affected rows. Rows are
    * arrays for the dialect's placeholders, or records for `:name`. No row sends nothing; a ragged row is a ConfigError
    * with its index, before anything is sent. `onRow` is told what each row affected; after a failure, where the server tells
-   * which row it was, that of those before it.
+   * which row it was, that of those before it. What it throws is a defect, behind which nothing is kept.
    *
    * Inside of a transaction it is a savepoint. With `atomic: false` it is none there: a failure is then the transaction's to undo.
    */
@@ -119,8 +119,8 @@ export interface Database extends Constructor {
   ) => Effect.Effect<Run, SqlError.SqlError>
   /**
    * Several statements, a result each, in one transaction unless `atomic: false`, and in as few round trips as the
-   * connection allows. After a failure nothing later takes effect; `onResult` was told the results before it. The limits of
-   * time of the statements are one for all, their sum.
+   * connection allows. After a failure nothing later takes effect; `onResult` was told the results before it; what
+   * it throws is a defect. The limits of time of the statements are one for all, their sum.
    */
   readonly batch: (
     statements: ReadonlyArray<Statement<unknown>>,

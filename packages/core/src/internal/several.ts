@@ -16,6 +16,7 @@ import type * as SqlError from "../SqlError.js"
 import type { Statement } from "../Statement.js"
 import * as Telemetry from "../Telemetry.js"
 import { type Client, refused, scopeFor } from "./client.js"
+import { heard } from "./heard.js"
 import { type Prepared, runIn } from "./run.js"
 import { StatementImpl } from "./statement.js"
 
@@ -47,8 +48,9 @@ export const executeAll = (
     const first = queries[0]!
     const whole: Prepared = { query: { ...first, readOnly, timeout }, leavesState, timeout: "database", label: undefined }
     let at = 0
-    const told = (result: Result): void => answered(own[at++]!.resultOf(result))
-    const run = runIn(client, scopeFor(client, fiber.currentContext, own[0]!.scope), whole, (connection) => onConnection(connection, queries, told), identity)
+    const scope = scopeFor(client, fiber.currentContext, own[0]!.scope)
+    const run = heard((result: Result) => answered(own[at++]!.resultOf(result)), (told) =>
+      runIn(client, scope, whole, (connection) => onConnection(connection, queries, told), identity))
     return Telemetry.isTraced(fiber) || client.measured
       ? Telemetry.statementSpan(client, { verb: "BATCH", sql: first.sql, label: undefined }, undefined, (span) => {
         span.attribute("db.operation.batch.size", queries.length)

@@ -14,6 +14,7 @@ import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
 import type { Run, Statement } from "../Statement.js"
 import { type Client, currentScope, hooksOf, refused } from "./client.js"
+import { heard } from "./heard.js"
 import * as Named from "./named.js"
 import { executeAll } from "./several.js"
 import { StatementImpl } from "./statement.js"
@@ -37,6 +38,8 @@ const aligned = (client: Client, sql: string, rows: Rows | Records): { readonly 
   const named = Named.parse(sql, client.dialect)
   const out: Array<ReadonlyArray<unknown>> = []
   for (const [index, row] of rows.entries()) {
+    // Rows come out of files and requests, too, where no type has looked at them.
+    if (typeof row !== "object" || row === null) return raggedRow(index, "is no record")
     const missing = named.names.find((name) => !Object.hasOwn(row, name))
     if (missing !== undefined) return raggedRow(index, `has no value for :${missing}`)
     out.push(named.names.map((name) => row[name]))
@@ -56,8 +59,9 @@ export const executeMany = (client: Client) =>
     if (SqlError.isSqlError(work)) return refused(client, work)
     const { atomic, onRow } = options
     let index = 0
-    const answered = onRow === undefined ? undefined : (affected: number): void => onRow(affected, index++)
-    const send = onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows, answered))
+    const sent = (told?: (rowsAffected: number) => void) =>
+      onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows, told))
+    const send = onRow === undefined ? sent() : heard((affected: number) => onRow(affected, index++), sent)
     const isInside = atomic === false && currentScope(client, fiber.currentContext)?.held.connection.transaction === "open"
     return Effect.map(isInside ? send : transaction(client, {}, undefined)(send), (affected) => ({
       rowsAffected: affected.reduce((sum, n) => sum + n, 0),

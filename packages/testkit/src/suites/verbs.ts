@@ -4,8 +4,10 @@
 import { assert } from "@effect/vitest"
 import * as StockClient from "@effect/sql/SqlClient"
 import * as Database from "@sluice/core/Database"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Case } from "../Case.js"
 import { add, failure, fails, ids, misuse } from "../internal/asking.js"
@@ -159,12 +161,33 @@ export const verbs: ReadonlyArray<Case> = [
   },
   {
     law: "V2",
+    title: "what onRow and onResult throw is a defect of theirs: nothing is kept, and the connection goes on",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open({ pool: { max: 1 } })
+      const [insert] = db`INSERT INTO things (id, name) VALUES (${1}, ${""})`.compile()
+      const throws = (_: unknown, index: number): void => {
+        if (index === 1) throw new Error("not this one")
+      }
+      const dies = <A>(work: Effect.Effect<A, unknown>) =>
+        Effect.map(Effect.exit(work), (exit) => assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && String(Cause.squash(exit.cause)).includes("not this one")))
+      const rows = Array.from({ length: 700 }, (_, i) => [i, `n${i}`])
+      yield* dies(db.executeMany(insert, rows.slice(0, 3), { onRow: throws }))
+      yield* dies(db.executeMany(insert, rows, { onRow: throws }))
+      yield* dies(db.batch([db`INSERT INTO things (id, name) VALUES (1, 'a')`, db`INSERT INTO things (id, name) VALUES (2, 'b')`], { onResult: throws }))
+      assert.deepStrictEqual(yield* ids(db), [])
+      assert.strictEqual((yield* db.executeMany(insert, rows)).rowsAffected, 700)
+    })
+  },
+  {
+    law: "V2",
     title: "a ragged row of executeMany is refused with its index, before anything is sent",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       const positional = db`INSERT INTO things (id, name) VALUES (${1}, ${2})`.compile()[0]
       assert.include((yield* misuse(db.executeMany(positional, [[1, "a"], [2, "b"], [3]]), "ConfigError")).message, "[2]")
       assert.include((yield* misuse(db.executeMany("INSERT INTO things (id, name) VALUES (:id, :name)", [{ id: 1, name: "a" }, { id: 2 }]), "ConfigError")).message, "[1]")
+      const parsed = JSON.parse(`[{ "id": 1, "name": "a" }, null]`) as ReadonlyArray<Readonly<Record<string, unknown>>>
+      assert.include((yield* misuse(db.executeMany("INSERT INTO things (id, name) VALUES (:id, :name)", parsed), "ConfigError")).message, "[1]")
       assert.deepStrictEqual(yield* ids(db), [])
     })
   },

@@ -52,7 +52,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["SqlError"],
   ["Options", "SqlLexer", "SqlScript"],
   ["Dialect"],
-  ["Sql", "internal/named"],
+  ["Sql", "internal/heard", "internal/named"],
   ["Bulk", "Connection", "Job"],
   ["RowDecoder"],
   ["Retry", "CircuitBreaker", "Credentials", "Tls", "ConnectionString"],
