@@ -197,6 +197,22 @@ describe.skipIf(isMissing)("bulk", () => {
           assert.strictEqual(yield* load({ localInfile: false }), 0)
         }))
 
+      const ways: ReadonlyArray<readonly [string, Mysql.Config]> =
+        [["as they are", {}], ["compressed", { compress: true }], ...(server.name === "mysql" ? [["over TLS", { tls: { mode: "require" } }] as const] : [])]
+      for (const [how, config] of ways) {
+        it.live(`Q1 short and long texts arrive byte by byte where more of them come than the server takes at once, ${how}`, () =>
+          on(config, (db) => Effect.gen(function*() {
+            yield* db`CREATE TABLE t (id INT PRIMARY KEY, name LONGTEXT NOT NULL) CHARACTER SET utf8mb4`
+            const lengthOf = (n: number) => n % 1_999 === 0 ? 1_300_000 : n % 97 === 0 ? 70_000 : n * 31 % 300
+            const rows = Array.from({ length: 6_000 }, (_, n): readonly [number, string] => [n, `${n.toString(36).repeat(6)}é\n`.repeat(lengthOf(n) / 10)])
+            const writes = Array.from({ length: 6 }, (_, n) => rows.slice(n * 1_000, n * 1_000 + 1_000))
+            assert.strictEqual((yield* written(db, into("t", ["id", "name"]), ...writes)).rows, rows.length)
+            const kept = yield* db<{ id: number; sum: string }>`SELECT id, SHA2(name, 256) AS sum FROM t ORDER BY id`
+            const sha = (text: string) => createHash("sha256").update(text).digest("hex")
+            assert.deepStrictEqual(kept.map(({ id, sum }) => `${id} ${sum}`), rows.map(([id, name]) => `${id} ${sha(name)}`))
+          })), 60_000)
+      }
+
       it.live("B1 a write is under way while the next is encoded, and the failure of one comes out before the end", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db`CREATE TABLE t (id INT PRIMARY KEY, name TEXT)`

@@ -16,9 +16,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import type { Buffers } from "./buffers.js"
 import type { Mysql } from "./connection.js"
 import { dialect } from "./dialect.js"
-import type { Encoder } from "./infile.js"
+import { buffers, type Encoder } from "./infile.js"
 import * as Loading from "./loading.js"
 import { literals, oversized, statements } from "./many.js"
 import { besideStream } from "./settle.js"
@@ -40,6 +41,7 @@ class Writer implements Bulk.Writer {
   private readonly head: string
   private readonly tail: string
   private readonly isNested: boolean
+  private readonly buffers: Buffers
   private ahead: Fiber.Fiber<void, SqlError.SqlError> | undefined = undefined
   private applied = 0
   private rejected = 0
@@ -51,6 +53,7 @@ class Writer implements Bulk.Writer {
     this.tail = target.onConflict === "ignore" ? ` ON DUPLICATE KEY UPDATE ${columns[0]} = ${columns[0]}` : ""
     this.isNested = connection.transaction !== "none"
     this.cleanup = plan?.cleanup
+    this.buffers = buffers(connection.wire)
   }
 
   // ---- the contract ----
@@ -64,7 +67,7 @@ class Writer implements Bulk.Writer {
       const { length } = this.target.columns
       const ragged = rows.findIndex((row) => row.length !== length)
       if (ragged !== -1) return Effect.zipRight(this.drained, Exit.fail(uneven(ragged, rows[ragged]?.length ?? 0, length, this.head)))
-      const encoder = this.plan === undefined ? undefined : Loading.encoder(this.connection, this.plan, rows, this.ahead !== undefined)
+      const encoder = this.plan === undefined ? undefined : Loading.encoder(this.connection, this.plan, rows, this.buffers, this.ahead !== undefined)
       const isLoad = encoder !== undefined && !encoder.isUnfit
       const inserts = isLoad ? undefined : this.inserts(rows)
       if (inserts instanceof SqlError.SqlError) return Effect.zipRight(this.drained, Exit.fail(inserts))

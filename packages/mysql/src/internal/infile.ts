@@ -9,6 +9,7 @@
 /// <reference lib="es2024.string" />
 import * as SqlError from "@sluice/core/SqlError"
 import type { Encoder as OwnEncoder } from "../Codecs.js"
+import { Buffers } from "./buffers.js"
 import { encoded } from "./encoders.js"
 import { headerSize } from "./frames.js"
 import { bytesOf, dateOf, decimalOf, integerOf } from "./types.js"
@@ -28,6 +29,9 @@ export const format = "FIELDS TERMINATED BY x'09' ESCAPED BY x'5C' LINES TERMINA
 // Bytes of a part: some six hundred rows of a hundred bytes, so that the server is never far behind.
 const enough = 65_536
 
+/** The buffers of one load after the other: with room for a row that goes beyond. */
+export const buffers = (wire: Wire): Buffers => new Buffers(wire, 2 * enough)
+
 /** Up to so many characters a call of native code costs more than the text. */
 const short = 128
 
@@ -46,7 +50,7 @@ export class Encoder {
   isUnfit = false
   private readonly ready: Array<Buffer> = []
   private at = 0
-  private bytes = Buffer.allocUnsafeSlow(0)
+  private bytes: Buffer = Buffer.allocUnsafeSlow(0)
   private length = 0
   private taken: (() => void) | undefined = undefined
 
@@ -54,7 +58,8 @@ export class Encoder {
     private readonly rows: Rows,
     private readonly kinds: ReadonlyArray<Kind>,
     private readonly offset: number,
-    private readonly encoders: ReadonlyArray<OwnEncoder>
+    private readonly encoders: ReadonlyArray<OwnEncoder>,
+    private readonly buffers: Buffers
   ) {}
 
   /** Encodes ahead, so that nothing waits for the first bytes, and nothing of a small write is sent in vain. */
@@ -75,6 +80,11 @@ export class Encoder {
     return part
   }
 
+  /** The last part that was taken is on its way. */
+  sent(part: Buffer): void {
+    this.buffers.give(part)
+  }
+
   /** Is called when the last part was taken, and the socket had room for more. */
   whenTaken(taken: () => void): void {
     this.taken = taken
@@ -84,7 +94,7 @@ export class Encoder {
     const { encoders, kinds, offset, rows } = this
     if (this.isUnfit || this.at >= rows.length) return undefined
     const width = kinds.length
-    this.bytes = Buffer.allocUnsafeSlow(2 * enough)
+    this.bytes = this.buffers.take()
     this.length = headerSize
     for (; this.at < rows.length && this.length < enough; this.at++) {
       const row = encoded(rows[this.at]!, encoders, "")
@@ -256,6 +266,7 @@ export class Source {
     const part = this.isWanted ? this.next() : undefined
     if (part === undefined) return this.end()
     this.sequence = wire.write(part, this.sequence)
+    if (this.rest === undefined) this.encoder.sent(part)
     const { stream } = wire.raw
     // Others have their turns, too.
     if (stream.writableNeedDrain) stream.once("drain", this.go)

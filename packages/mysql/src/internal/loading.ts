@@ -13,6 +13,7 @@ import type * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Mysql } from "./connection.js"
+import type { Buffers } from "./buffers.js"
 import { dialect } from "./dialect.js"
 import { Encoder, format, type Kind, Source } from "./infile.js"
 
@@ -117,8 +118,8 @@ const planned = (table: string, target: Bulk.Target): Plan | undefined => {
 const file = "sluice rows"
 
 /** The rows, the first of them encoded already; more of them where another write is still under way. */
-export const encoder = (connection: Mysql, plan: Plan, rows: Rows, isBehind: boolean): Encoder =>
-  new Encoder(rows, plan.kinds, connection.settings.offset, connection.settings.encoders).prepare(isBehind ? ahead : 1)
+export const encoder = (connection: Mysql, plan: Plan, rows: Rows, buffers: Buffers, isBehind: boolean): Encoder =>
+  new Encoder(rows, plan.kinds, connection.settings.offset, connection.settings.encoders, buffers).prepare(isBehind ? ahead : 1)
 
 // The server takes what is sent while the rest is encoded. Behind another write there is time to encode more.
 const ahead = 1_048_576

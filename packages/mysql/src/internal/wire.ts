@@ -55,7 +55,7 @@ export class Wire {
   readonly hasAttributes: boolean
   readonly statements: Statements
   private readonly hasTracking: boolean
-  private readonly isCompressed: boolean
+  readonly isCompressed: boolean
   private readonly theirs: Driver.Parser
   private tasks: Array<Task> = []
   private current: Task | undefined = undefined
@@ -198,6 +198,11 @@ export class Wire {
       if (part.length > 0) this.put(part)
       if (part.length < longest) return next
     }
+  }
+
+  /** The socket holds nothing that it has not handed on. */
+  get hasSentAll(): boolean {
+    return this.raw.stream.writableLength === 0
   }
 
   private put(bytes: Buffer): void {
