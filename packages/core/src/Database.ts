@@ -110,6 +110,8 @@ export interface Database extends Constructor {
    * with its index, before anything is sent. `onRow` is told what each row affected; after a failure, where the server tells
    * which row it was, that of those before it. What it throws is a defect, behind which nothing is kept.
    *
+   * Each row is a statement, and the limits of time of all of them are one, their sum.
+   *
    * Inside of a transaction it is a savepoint. With `atomic: false` it is none there: a failure is then the transaction's to undo.
    */
   readonly executeMany: (

@@ -35,6 +35,12 @@ export interface Prepared {
   readonly label: string | undefined
 }
 
+/** A query that stands for so many statements: the limits of time of all of them are one, their sum. */
+export const lasting = (prepared: Prepared, times: number): Prepared => {
+  const { query } = prepared
+  return query.timeout === undefined ? prepared : { ...prepared, query: { ...query, timeout: query.timeout * times } }
+}
+
 /** Runs work on a connection for one query: on the scope's, else on a lease that goes back before the answer is projected. */
 export const runIn = <A, B>(
   client: Client,

@@ -34,7 +34,7 @@ import { type Mode, prepare } from "./statement/preparing.js"
 import { decoded, decodedRows, type Decoding, provided } from "./statement/rowDecoding.js"
 import { shaped } from "./statement/shapes.js"
 import { counted, type Line, logged, loggedScoped, rowsOf } from "./telemetry/log.js"
-import { openRows, type Prepared, runIn } from "./run.js"
+import { lasting, openRows, type Prepared, runIn } from "./run.js"
 import type { Scope } from "./scope.js"
 
 /** Where a statement's text comes from: a template, or segments (also those of `unsafe`). */
@@ -227,7 +227,8 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     mode: Mode,
     send: (connection: Connection, query: Query) => Effect.Effect<B, SqlError.SqlError>,
     project: (answer: B, isDecoded?: boolean) => C,
-    decode?: (answer: B, decoding: Decoding) => Either.Either<B, SqlError.SqlError>
+    decode?: (answer: B, decoding: Decoding) => Either.Either<B, SqlError.SqlError>,
+    times = 1
   ): Effect.Effect<C, SqlError.SqlError> {
     return Effect.withFiberRuntime((fiber) =>
       this.observed(fiber, mode, undefined, (self, line) => {
@@ -243,7 +244,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
           if (line !== undefined) line.rows = rowsOf(answer)
           return project(answer, isDecoded)
         }
-        const run = (one: Prepared) => runIn(self.client, scope, one, (connection) => sent(connection, one.query), shown)
+        const run = (one: Prepared) => runIn(self.client, scope, times === 1 ? one : lasting(one, times), (connection) => sent(connection, one.query), shown)
         const indexes = indexStatements(self.client, prepared.right)
         if (indexes === undefined) return run(prepared.right)
         const [last, ...before] = indexes.toReversed()
@@ -262,8 +263,8 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
   }
 
   /** Sends this statement's query in a way of the caller's. */
-  send<B>(rowMode: "object" | "array", send: (connection: Connection, query: Query) => Effect.Effect<B, SqlError.SqlError>): Effect.Effect<B, SqlError.SqlError> {
-    return this.perform(rowMode === "array" ? arrays : objects, send, identity)
+  send<B>(rowMode: "object" | "array", send: (connection: Connection, query: Query) => Effect.Effect<B, SqlError.SqlError>, times = 1): Effect.Effect<B, SqlError.SqlError> {
+    return this.perform(rowMode === "array" ? arrays : objects, send, identity, undefined, times)
   }
 
   // Open rows as they are read: by a decoder, or under their names.

@@ -60,7 +60,7 @@ export const executeMany = (client: Client) =>
     const { atomic, onRow } = options
     let index = 0
     const sent = (told?: (rowsAffected: number) => void) =>
-      onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows, told))
+      onConnection(client, statement(client, work.sql), (connection, query) => connection.executeMany(query, work.rows, told), rows.length)
     const send = onRow === undefined ? sent() : heard((affected: number) => onRow(affected, index++), sent)
     const isInside = atomic === false && currentScope(client, fiber.currentContext)?.held.connection.transaction === "open"
     return Effect.map(isInside ? send : transaction(client, {}, undefined)(send), (affected) => ({
@@ -98,8 +98,9 @@ export const statement = (client: Client, sql: string) =>
 const onConnection = <A>(
   client: Client,
   self: StatementImpl<unknown>,
-  send: (connection: Connection, query: Query) => Effect.Effect<A, SqlError.SqlError>
-): Effect.Effect<A, SqlError.SqlError> => self.send("array", send)
+  send: (connection: Connection, query: Query) => Effect.Effect<A, SqlError.SqlError>,
+  times = 1
+): Effect.Effect<A, SqlError.SqlError> => self.send("array", send, times)
 
 /** One connection for an effect: the fiber's own in a transaction or session, else one borrowed for it. */
 export const withConnection = <A, E, R>(

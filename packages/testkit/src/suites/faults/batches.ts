@@ -1,5 +1,5 @@
 /**
- * The case of B1 in which the server ends sessions while batches are sent.
+ * Cases of batches that a server holds up: it ends sessions while they are sent, or takes its time for each statement.
  */
 import { assert } from "@effect/vitest"
 import * as Batcher from "@sluice/batcher/Batcher"
@@ -61,6 +61,19 @@ export const batches: ReadonlyArray<Case<Bench>> = [
         struck += report.retries + left.size
       }
       assert.isAbove(struck, 0, "batches that were struck")
+    })
+  },
+  {
+    law: "S5",
+    title: "statementTimeout is each statement's own, however many of one text go together",
+    needs: ["server"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open("directly", { statementTimeout: 500 })
+      const slow = (n: number) => db`INSERT INTO things (id, name) SELECT ${n}, ${`n${n}`} FROM (${db.literal(bench.texts.sleep(0.05))}) AS pause`
+      const numbers = (from: number) => Array.from({ length: 20 }, (_, i) => from + i)
+      yield* Effect.scoped(Effect.flatMap(Batcher.make(), (batch) => batch.process(numbers(1).map(slow)))).pipe(Effect.provideService(Database.Database, db))
+      yield* db.executeMany(slow(1).compile()[0], numbers(21).map((n) => [n, `n${n}`]))
+      assert.strictEqual((yield* ids(bench.side)).length, 40)
     })
   }
 ]
