@@ -63,13 +63,16 @@ export interface Dead {
   readonly error: SqlError
 }
 
+/** The answers to the entries between two places: one for each; of a callback one for each call that had any of them. */
+export type Answers = (from: number, to: number) => ReadonlyArray<unknown>
+
 /** How a batch ended: each entry has one outcome. What is neither dead nor left is applied. */
 export interface Sent {
   readonly retries: number
-  /** Statements that were sent: fewer than entries where INSERTs were merged. */
-  readonly units: number
-  /** A result for each entry; of a callback one for each call. `undefined` after a failure. */
-  readonly results: ReadonlyArray<unknown> | undefined
+  /** What was sent as one statement each: fewer than entries where INSERTs were merged. */
+  readonly units: ReadonlyArray<Unit>
+  /** The answers to some of the entries, by their places in the batch. `undefined` after a failure, and where nobody wants them. */
+  readonly answers: Answers | undefined
   readonly dead: ReadonlyArray<Dead>
   readonly failure: { readonly error: BatchError; readonly failed: Entry | undefined; readonly left: ReadonlyArray<Left> } | undefined
 }
@@ -266,7 +269,7 @@ export class Buffer {
     for (const { batch, sent } of this.held.splice(0)) {
       // The dead letter keeps what it has taken.
       const left = withoutDead(batch, sent).map((entry) => ({ entry, outcome }))
-      this.finish(batch, { retries: 0, units: 0, results: undefined, dead: sent.dead, failure: { error, failed: undefined, left } })
+      this.finish(batch, { retries: 0, units: [], answers: undefined, dead: sent.dead, failure: { error, failed: undefined, left } })
     }
   }
 
@@ -286,56 +289,48 @@ export class Buffer {
   finish(batch: Batch, sent: Sent): void {
     this.sending.delete(batch)
     const { dead, failure } = sent
-    if (failure === undefined && dead.length === 0) {
-      this.applied(batch, sent)
-      for (const entry of batch.entries) entry.settled?.(undefined)
-    } else {
-      if (failure !== undefined) this.failure ??= failure.error
-      const not = new Set<Entry>()
-      for (const { entry, error } of dead) {
-        not.add(entry)
-        this.totals.deadLettered++
-        if (entry.run !== undefined) entry.run.deadLettered++
-        entry.settled?.({ error })
-      }
-      for (const { entry } of failure?.left ?? []) {
-        not.add(entry)
-        entry.settled?.({ error: entry === failure?.failed ? failure.error.error : failure!.error })
-      }
-      this.left.push(...failure?.left ?? [])
-      this.applied({ ...batch, entries: batch.entries.filter((entry) => !not.has(entry)) }, sent)
-      for (const entry of batch.entries) if (!not.has(entry)) entry.settled?.(undefined)
+    const not = new Set<Entry>()
+    if (failure !== undefined) this.failure ??= failure.error
+    for (const { entry, error } of dead) {
+      not.add(entry)
+      this.totals.deadLettered++
+      if (entry.run !== undefined) entry.run.deadLettered++
+      entry.settled?.({ error })
     }
+    for (const { entry } of failure?.left ?? []) {
+      not.add(entry)
+      entry.settled?.({ error: entry === failure?.failed ? failure.error.error : failure!.error })
+    }
+    this.left.push(...failure?.left ?? [])
+    this.count(batch, sent, not)
+    for (const entry of batch.entries) if (!not.has(entry)) entry.settled?.(undefined)
     this.wake()
     if (this.failure !== undefined) this.giveUp(this.failure)
   }
 
-  // The entries of a run follow each other, as a rule: it is told of all of them at once.
-  private applied(batch: Batch, sent: Sent): void {
+  /** Counts what of a batch is applied, and gives each run the answers to its own. The entries of a run follow each other, as a rule. */
+  private count(batch: Batch, sent: Sent, not: ReadonlySet<Entry>): void {
     const { entries } = batch
-    const merged = batch.entries.length - sent.units
-    let from = 0
-    let bytes = 0
-    let all = 0
-    for (let i = 0; i < entries.length; i++) {
-      bytes += entries[i]!.bytes
-      const { run } = entries[i]!
-      if (i + 1 < entries.length && entries[i + 1]!.run === run) continue
-      if (run !== undefined) {
-        tally(run, batch, i + 1 - from, bytes, sent)
-        if (from === 0) run.rowsMerged += Math.max(0, merged)
-        if (sent.results !== undefined) run.answers?.push({ batch: batch.id, results: sent.results.length === entries.length ? sent.results.slice(from, i + 1) : from === 0 ? sent.results : [] })
+    for (let from = 0, to = 0; from < entries.length; from = to) {
+      const { run } = entries[from]!
+      let statements = 0
+      let bytes = 0
+      for (; to < entries.length && entries[to]!.run === run; to++) {
+        if (not.size > 0 && not.has(entries[to]!)) continue
+        statements++
+        bytes += entries[to]!.bytes
       }
-      all += bytes
-      from = i + 1
-      bytes = 0
+      tally(this.totals, batch, statements, bytes, sent)
+      if (run === undefined) continue
+      tally(run, batch, statements, bytes, sent)
+      if (sent.answers !== undefined) run.answers?.push({ batch: batch.id, results: sent.answers(from, to) })
     }
-    if (entries.length === 0) {
-      this.totals.retries += sent.retries
-      return
+    if (sent.units.length >= entries.length) return
+    for (const unit of sent.units) {
+      const [, ...others] = entriesOf(unit).filter((entry) => !not.has(entry))
+      this.totals.rowsMerged += others.length
+      for (const { run } of others) if (run !== undefined) run.rowsMerged++
     }
-    tally(this.totals, batch, entries.length, all, sent)
-    this.totals.rowsMerged += Math.max(0, merged)
   }
 
   private wake(): void {
@@ -381,10 +376,13 @@ const withoutDead = ({ entries }: Batch, { dead }: Sent): ReadonlyArray<Entry> =
 const tally = (run: Run, batch: Batch, statements: number, bytes: number, sent: Sent): void => {
   run.sent += statements
   run.bytes += bytes
-  if (run.lastBatch === batch.id) return
-  run.lastBatch = batch.id
+  if (run.lastBatch !== batch.id) {
+    run.lastBatch = batch.id
+    run.retries += sent.retries
+  }
+  if (statements === 0 || run.lastApplied === batch.id) return
+  run.lastApplied = batch.id
   run.batches++
-  run.retries += sent.retries
 }
 
 export const itemOf = (entry: Entry): Item => ({ index: entry.index, text: entry.text })

@@ -24,7 +24,9 @@ export interface Run {
   rowsMerged: number
   deadLettered: number
   retries: number
+  /** The batch that it was told of last, and the one of which something was applied. */
   lastBatch: number
+  lastApplied: number
   /** The answers of its batches, where somebody wants them. */
   readonly answers: Array<{ readonly batch: number; readonly results: ReadonlyArray<unknown> }> | undefined
 }
@@ -39,5 +41,6 @@ export const newRun = (about?: About, answers?: Run["answers"]): Run => ({
   deadLettered: 0,
   retries: 0,
   lastBatch: -1,
+  lastApplied: -1,
   answers
 })

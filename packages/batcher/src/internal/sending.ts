@@ -16,7 +16,7 @@ import { BatchError } from "../BatchError.js"
 import type { DeadLetter, Letter } from "../DeadLetter.js"
 import type { Outcome, QueryCollector, Record } from "../QueryCollector.js"
 import type { Pace } from "./adapting.js"
-import { type Batch, type Dead, itemOf, type Left, type Sent, type Unit } from "./buffer.js"
+import { type Answers, type Batch, type Dead, itemOf, type Left, type Sent, type Unit } from "./buffer.js"
 import { Outgoing } from "./outgoing.js"
 import { Shipment, type Way } from "./shipment.js"
 import type { Restore } from "./whole.js"
@@ -104,7 +104,7 @@ const ended = (
   letters: Cause.Cause<unknown> | undefined
 ): Sent => {
   const isLost = letters !== undefined
-  const all = { retries: shipment.retries, units: units.length, dead: isLost ? [] : shipment.dead, results: wantsResults ? resultsOf(batch, shipment) : undefined }
+  const all = { retries: shipment.retries, units, dead: isLost ? [] : shipment.dead, answers: wantsResults ? answersOf(shipment) : undefined }
   if (cause === undefined && !isLost) return { ...all, failure: undefined }
   const left: Array<Left> = cause === undefined ? [] : [...shipment.left(batch.entries)]
   // What the dead letter did not take is left, as it would be without one.
@@ -112,11 +112,11 @@ const ended = (
   if (left.length === 0) return { ...all, failure: undefined }
   const failed = isLost ? undefined : shipment.failed
   const error = isLost ? undelivered(letters) : reasonOf(cause!)
-  return { ...all, results: undefined, failure: { error: failureOf(batch, error, failed, left, all.dead), failed, left } }
+  return { ...all, answers: undefined, failure: { error: failureOf(batch, error, failed, left, all.dead), failed, left } }
 }
 
-const resultsOf = (batch: Batch, { calls, results }: Shipment): ReadonlyArray<unknown> =>
-  calls.length > 0 ? calls : Array.from({ length: batch.entries.length }, (_, i) => results[i])
+const answersOf = ({ calls, results }: Shipment): Answers => (from, to) =>
+  calls === undefined ? Array.from({ length: to - from }, (_, i) => results[from + i]) : calls.filter((call) => call.from < to && from < call.to).map((call) => call.result)
 
 const failureOf = (batch: Batch, error: SqlError.SqlError, failed: Sent["dead"][number]["entry"] | undefined, left: ReadonlyArray<Left>, dead: ReadonlyArray<Dead>): BatchError => {
   const not = new Set([...left, ...dead].map((each) => each.entry))

@@ -37,6 +37,12 @@ export interface Way {
   readonly halves: boolean
 }
 
+interface Call {
+  readonly result: unknown
+  readonly from: number
+  readonly to: number
+}
+
 type Work = Effect.Effect<void, SqlError.SqlError>
 type Units = ReadonlyArray<Unit>
 
@@ -44,8 +50,8 @@ export class Shipment {
   retries = 0
   /** The answer to each entry, where they are wanted. */
   readonly results: Array<unknown> = []
-  /** The answers of a callback, one for each call. */
-  readonly calls: Array<unknown> = []
+  /** The answers of a callback, and to which entries each of them is one, by their places in the batch. */
+  readonly calls: Array<Call> | undefined
   dead: Array<Dead> = []
   /** The statement that ended it. */
   failed: Entry | undefined
@@ -58,7 +64,9 @@ export class Shipment {
   /** No handler of an effect runs when its fiber is interrupted: what is known then is asked for by this. */
   private recall: () => void = () => {}
 
-  constructor(private readonly way: Way, private readonly units: Units, private readonly batch: Outgoing, private readonly wantsResults: boolean) {}
+  constructor(private readonly way: Way, private readonly units: Units, private readonly batch: Outgoing, private readonly wantsResults: boolean) {
+    this.calls = way.target.isWhole ? [] : undefined
+  }
 
   /** Sends everything. What it has done is known afterwards, however it ends. */
   get run(): Work {
@@ -214,8 +222,9 @@ export class Shipment {
   }
 
   private keep(result: unknown, units: Units): void {
-    if (this.way.target.isWhole) this.calls.push(result)
-    else for (const unit of units) for (const entry of entriesOf(unit)) this.results[entry.index - this.units[0]!.index] = result
+    const places = units.flatMap(entriesOf).map((entry) => entry.index - this.units[0]!.index)
+    if (this.calls === undefined) for (const place of places) this.results[place] = result
+    else this.calls.push({ result, from: places[0]!, to: places.at(-1)! + 1 })
   }
 
   private progress(units: Units): { readonly work: Work; readonly done: () => number } {
@@ -284,6 +293,8 @@ export class Shipment {
     const [entry, other] = units.length === 1 ? entriesOf(units[0]!) : []
     return entry === undefined || other !== undefined ? undefined : Effect.sync(() => {
       this.dead.push({ entry, error })
+      // It may have been answered in an attempt whose COMMIT was refused.
+      delete this.results[entry.index - this.units[0]!.index]
     })
   }
 

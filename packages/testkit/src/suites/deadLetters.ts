@@ -227,6 +227,26 @@ export const deadLetters: ReadonlyArray<Case> = [
     })
   },
   {
+    law: "B1",
+    title: "processBatch has the results of its own statements in their places, whatever was refused and whoever else is in the batch",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const statements = [1, 2, 2, 3, 3, 3, 4].map((n) => insert(db, n))
+      const deadLetter = () => Effect.void
+      for (const maxStatements of [1, 2, 3, 100]) {
+        yield* db`DELETE FROM things`
+        const answered = yield* Effect.scoped(Effect.gen(function*() {
+          const batch = yield* batcher(db, { maxStatements, deadLetter })
+          yield* batch.add(db`UPDATE things SET amount = ${1}`)
+          const [first, second] = yield* Effect.all([batch.processBatch(statements), batch.process([db`SELECT 1`])], { concurrency: 2 })
+          assert.deepStrictEqual([second.statements, second.sent, second.deadLettered], [1, 1, 0])
+          return first.map((result) => result?.rowsAffected)
+        }))
+        assert.deepStrictEqual(answered, [1, 1, undefined, 1, undefined, undefined, 1], `${maxStatements} a batch`)
+      }
+    })
+  },
+  {
     law: "B6",
     title: "the parameters of a batch are limited, all of its statements together",
     run: (bench) => Effect.gen(function*() {
