@@ -11,8 +11,9 @@ import { type Merged, Merger } from "./merge/Merger.js"
 
 type Words = Pick<Dialect.Dialect, "lexicon" | "limits" | "lastIdIsFirst" | "placeholder">
 
-/** What is sent of a batch. */
-export const merging = ({ lastIdIsFirst, lexicon, limits, placeholder }: Words, maxBytes: number): (batch: Batch) => ReadonlyArray<Unit> => {
+/** What is sent of a batch. In a session that outlives it the next one may ask for the key of the last INSERT. */
+export const merging = ({ lastIdIsFirst, lexicon, limits, placeholder }: Words, maxBytes: number, outlives: boolean): (batch: Batch) => ReadonlyArray<Unit> => {
+  const isLastAlone = outlives && lastIdIsFirst === true
   const merger = new Merger(
     { lexicon, functions: new Set(), upserts: false, placeholder },
     {
@@ -41,7 +42,7 @@ export const merging = ({ lastIdIsFirst, lexicon, limits, placeholder }: Words, 
       units.push(entry)
       at++
     }
-    merger.flush(out, false)
+    merger.flush(out, isLastAlone)
     take()
     return units
   }

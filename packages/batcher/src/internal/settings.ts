@@ -95,7 +95,7 @@ export const make = (options: Options, { db, execute }: Receiver): Effect.Effect
       collector: Option.getOrUndefined(collector),
       beforeBatch: options.beforeBatch,
       afterBatch: options.afterBatch,
-      units: options.mergeInserts === true ? merging(db?.dialect ?? standard, policy.limit) : alone,
+      units: options.mergeInserts === true ? merging(db?.dialect ?? standard, policy.limit, transaction === "all" || own !== undefined) : alone,
       clock: yield* Effect.clock
     }
   })

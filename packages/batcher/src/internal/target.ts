@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import type { Statement } from "../Batch.js"
 import type { Execute } from "../BatchOptions.js"
 import type { Outgoing } from "./outgoing.js"
+import { partsOf } from "./parts.js"
 
 /** Gets an answer, and how many statements it is the answer to. */
 export type Answered = (result: unknown, statements: number) => void
@@ -45,45 +46,9 @@ const apart = (db: Database, statements: ReadonlyArray<Statement>, answered: Ans
   return Effect.asVoid(db.batch(all, { atomic: false, onResult: (result) => answered(result, 1) }))
 }
 
-// ---- statements of one text, one behind the other ----
-
-/** Below it preparing them is not worth it. */
-const fewest = 8
-
-interface Part {
-  /** All of them have the text of the first. */
-  readonly isAlike: boolean
-  readonly statements: ReadonlyArray<Statement>
-}
-
 const together = (db: Database, statements: ReadonlyArray<Statement>, answered: Answered): Effect.Effect<void, SqlError.SqlError> => {
   const rows = statements.map((statement) => statement.params)
   return Effect.asVoid(db.executeMany(statements[0]!.text, rows, { atomic: false, onRow: (affected) => answered(affected, 1) }))
-}
-
-const partsOf = (statements: ReadonlyArray<Statement>): ReadonlyArray<Part> => {
-  const parts: Array<Part> = []
-  // Where those begin that are not alike.
-  let from = 0
-  for (let at = 0; at < statements.length;) {
-    let to = at + 1
-    while (to < statements.length && repeats(statements, to - 1)) to++
-    if (to - at >= fewest) {
-      if (at > from) parts.push({ isAlike: false, statements: statements.slice(from, at) })
-      parts.push({ isAlike: true, statements: statements.slice(at, to) })
-      from = to
-    }
-    at = to
-  }
-  if (from < statements.length) parts.push({ isAlike: false, statements: statements.slice(from) })
-  return parts
-}
-
-/** The next one is the same with other parameters. */
-const repeats = (statements: ReadonlyArray<Statement>, at: number): boolean => {
-  const one = statements[at]!
-  const next = statements[at + 1]!
-  return one.params.length > 0 && one.params.length === next.params.length && one.text === next.text
 }
 
 export const callback = <A>(execute: Execute<A>): Target => ({

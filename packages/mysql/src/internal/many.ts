@@ -144,8 +144,15 @@ const inserted = (connection: Mysql, query: Connection.Query, rows: Rows, head: 
         onFailure: (error) => Effect.flatMap(mayRepeat(connection, error, table), (mayRepeat) =>
           mayRepeat ? severally(connection, query, rows.slice(from, to), answered, from) : Exit.fail(error))
       })
-    return Effect.as(Effect.forEach(statements(`${head} VALUES `, values, connection.maxPacket), send, { discard: true }), rows.map(() => 1))
+    return Effect.as(Effect.forEach(parted(`${head} VALUES `, values, connection.maxPacket), send, { discard: true }), rows.map(() => 1))
   })
+
+// LAST_INSERT_ID() is the id of the first row of an INSERT, and ROW_COUNT() counts all of them. The last row goes by itself, so that what
+// follows is told what it would be behind an INSERT for each row.
+const parted = (head: string, values: ReadonlyArray<string>, maxPacket: number): ReadonlyArray<Part> => {
+  const last = values.length - 1
+  return [...statements(head, values.slice(0, last), maxPacket), { sql: head + values[last], from: last, to: last + 1 }]
+}
 
 /** Whether the rows of a failed INSERT may be sent again, a statement each, to see which of them it was. */
 const mayRepeat = (connection: Mysql, error: SqlError.SqlError, table: string): Effect.Effect<boolean> =>

@@ -2,6 +2,7 @@
  * All cases of the suite, in the order of the laws.
  */
 import type { Case } from "../Case.js"
+import { alike } from "./alike.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
@@ -31,5 +32,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...once, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...alike, ...once, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
 ]
