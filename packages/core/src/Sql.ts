@@ -149,7 +149,7 @@ export const compile = (
   transformName?: ((name: string) => string) | undefined
 ): Either.Either<Compiled, SqlError.SqlError> => {
   const compiler = new Compiler(dialect, transformName)
-  const problem = compiler.append(self.segments)
+  const problem = compiler.append(self.segments) ?? compiler.problem
   return problem === undefined
     ? Either.right({ sql: compiler.sql, params: compiler.params })
     : Either.left(SqlError.make(problem))
@@ -198,6 +198,8 @@ export const preview = ({ params, sql }: Compiled, dialect: Dialect, options: Pr
 class Compiler {
   sql = ""
   readonly params: Array<unknown> = []
+  /** What is wrong inside of a value. */
+  problem: Reason.Reason | undefined = undefined
 
   constructor(readonly dialect: Dialect, readonly transformName: ((name: string) => string) | undefined) {}
 
@@ -254,10 +256,15 @@ class Compiler {
     if (!Stock.isFragment(value)) return this.bind(value === undefined ? null : value)
     const before = this.sql
     this.sql = ""
-    this.append(value.segments)
+    this.inner(value)
     const text = this.sql
     this.sql = before
     return text
+  }
+
+  private inner(fragment: Fragment): void {
+    const problem = this.append(fragment.segments)
+    this.problem ??= problem
   }
 
   private missing(): string {
@@ -317,7 +324,7 @@ class Compiler {
   private returning(what: string | Fragment | undefined, keyword: string): void {
     if (what === undefined) return
     this.sql += keyword
-    if (typeof what !== "string") this.append(what.segments)
+    if (typeof what !== "string") this.inner(what)
     else this.sql += this.dialect.returning === "output" && what === "*" ? "INSERTED.*" : what
   }
 }

@@ -251,6 +251,19 @@ export const statements: ReadonlyArray<Case> = [
   },
   {
     law: "Q4",
+    title: "what is wrong inside of a row's value refuses the statement: none is sent with a part left out",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* add(db, 1)
+      const cut = db`7 ${db.insert([])}`
+      yield* misuse(db`UPDATE things SET ${db.update({ amount: cut })}`, "ConfigError")
+      yield* misuse(db`INSERT INTO things ${db.insert({ id: 2, name: "b", amount: cut })}`, "ConfigError")
+      yield* misuse(db`DELETE FROM things WHERE id IN ${db.in([1, cut])}`, "ConfigError")
+      assert.deepStrictEqual(yield* db`SELECT amount FROM things`.values, [[null]])
+    })
+  },
+  {
+    law: "Q4",
     title: "transforms of names apply to identifiers and rows, and withoutTransforms stays in the same transaction",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open({
