@@ -43,3 +43,7 @@ export const freshAs = <I>(layer: (config: Postgres.Config) => Layer.Layer<I, Sq
 /** The same under our own tag. */
 export const fresh = (config: Postgres.Config = {}): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
   freshAs((at) => Postgres.layer({ ...at, ...config }))
+
+/** Another process on a database of these tests, as the server sees it. */
+export const alongside = (database: string): Layer.Layer<Database.DatabaseId | SqlClient, SqlError.SqlError> =>
+  Layer.fresh(Postgres.layer({ ...server, database, pool: { max: 1 } }))

@@ -20,7 +20,7 @@ import { Cursor } from "./cursor.js"
 import { Describe } from "./describe.js"
 import { capabilitiesOf } from "./dialect.js"
 import type { DriverError } from "./driver.js"
-import { toSqlError } from "./errors.js"
+import { isOutdated, toSqlError } from "./errors.js"
 import { limitOf } from "./limit.js"
 import * as Many from "./many.js"
 import { type Encoded, messages } from "./messages.js"
@@ -60,6 +60,8 @@ export class Postgres implements Connection.Connection {
   /** Streams in a transaction that was begun for them, and not by the user. */
   readonly alone = new Set<Cursor>()
   occupied: string | undefined = undefined
+  /** The changes of tables that its prepared statements know of. */
+  private changes: number
   /** A statement inside its savepoint was interrupted: the savepoint is rolled back when the server is done. */
   private isGuardOpen = false
 
@@ -67,6 +69,7 @@ export class Postgres implements Connection.Connection {
     this.capabilities = capabilitiesOf(settings)
     this.maxInFlight = settings.maxInFlight
     this.statements = new Statements(settings.maxPrepared)
+    this.changes = settings.shapes.changes
   }
 
   get id(): number {
@@ -177,8 +180,10 @@ export class Postgres implements Connection.Connection {
   }
 
   private outdated(error: DriverError, statement: Statement): void {
-    if (error.code === unknownName) this.statements.stop()
-    else this.statements.forget(statement)
+    if (error.code === unknownName) return this.statements.stop()
+    this.statements.forget(statement)
+    // The other connections will not have to be told, each in a transaction of somebody's.
+    this.settings.shapes.changes++
   }
 
   private statement(query: Connection.Query, follows = false): Statement {
@@ -187,8 +192,10 @@ export class Postgres implements Connection.Connection {
       this.statements.clear()
     }
     // Outside of a transaction a stale plan is an error that is answered with another attempt; inside, it would end it.
-    if (this.wire.isSchemaChanged) {
+    const { changes } = this.settings.shapes
+    if (this.wire.isSchemaChanged || this.changes !== changes) {
       this.wire.isSchemaChanged = false
+      this.changes = changes
       this.statements.forgetAll()
     }
     return this.statements.get(query.sql, query.params, query.prepare, follows)
@@ -344,7 +351,7 @@ const unknownName = "26000"
 
 // The name is unknown to the server, or its table has changed since: nothing was run, and it may be prepared again.
 const isStale = (error: DriverError, statement: Statement): boolean =>
-  statement.name !== "" && (error.code === unknownName || (error.code === "0A000" && error.routine === "RevalidateCachedQuery"))
+  statement.name !== "" && (error.code === unknownName || isOutdated(error))
 
 /** Whether a connection is one of ours. */
 export const isPostgres = (connection: Connection.Connection): connection is Postgres => connection instanceof Postgres

@@ -145,12 +145,17 @@ const byServer = (error: DriverError, code: string, options: Reason.ReasonOption
   if (code === "57014") return isTimeout(error.message) ? timeout(options) : new Reason.CancelledError(options)
   // The wrong number of parameters is a violation of the protocol to the server, and no broken connection.
   if (code === "08P01" && error.severity === "ERROR") return data(options)
+  // Outside of a transaction it was prepared again. The transaction that met it is over, and another one will not meet it.
+  if (isOutdated(error)) return new Reason.SerializationError({ ...options, message: `a table was altered since the statement was prepared: ${options.message}` })
   // The statement named another database, as DROP DATABASE does.
   if (code === "3D000" && about.operation !== "connect") return syntax(options)
   const make = byState.get(code) ?? byClass[code.slice(0, 2)] ?? undone
   if (make === lost) return about.harmless === true || about.operation === "connect" ? refused(options) : lost(options)
   return make(options)
 }
+
+/** Whether a prepared statement would answer with other columns than it was prepared with. */
+export const isOutdated = (error: DriverError): boolean => error.code === "0A000" && error.routine === "RevalidateCachedQuery"
 
 // statement_timeout and pg_cancel_backend have one code, and the words are the server's own language.
 const timeoutWords = /time-?out|timed? out|zeitüberschreitung|délai|tiempo de espera|tempo de espera|limite de tempo|тайм-аут|超时|逾時|タイムアウト|시간|zaman aşımı|časový limit|przekroczen|tidsgräns/i

@@ -106,7 +106,10 @@ export class Run extends Task {
     // SAVEPOINT and RELEASE end with no number.
     const count = affectedOf(tag)
     if (count > 0) this.affected = count
-    else if (defining.test(tag)) this.shapes.forget()
+    else if (defining.test(tag)) {
+      this.shapes.forget()
+      if (tag.startsWith("ALTER")) this.shapes.changes++
+    }
   }
 
   override drop(): void {

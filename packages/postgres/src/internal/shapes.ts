@@ -86,6 +86,8 @@ export class Shapes {
   private readonly registered = new Map<number, Registered>()
   /** More was asked of some of them. */
   isTold = false
+  /** How often a table was altered, as far as this process knows: what a connection has prepared before may answer otherwise. */
+  changes = 0
 
   constructor(settings: Omit<Reading, "bigints" | "registered">) {
     this.settings = { ...settings, registered: this.registered }

@@ -45,7 +45,14 @@ export const commit = (connection: Postgres): Effect.Effect<void, SqlError.SqlEr
   connection.transaction === "none"
     ? Exit.fail(aborted("the transaction is over: the server ended it, or a statement in it did"))
     : Effect.flatMap(connection.command("COMMIT", "commit"), (tag) =>
-      tag === "COMMIT" ? Exit.void : Exit.fail(aborted("COMMIT was answered with ROLLBACK: a statement of the transaction had failed")))
+      tag === "COMMIT" ? committed(connection) : Exit.fail(aborted("COMMIT was answered with ROLLBACK: a statement of the transaction had failed")))
+
+// What the others have prepared since the table was altered, they have prepared as it was before.
+const committed = ({ settings, wire }: Postgres): Exit.Exit<void> => {
+  if (wire.hasAltered) settings.shapes.changes++
+  wire.hasAltered = false
+  return Exit.void
+}
 
 // Anything else may be what runs in no transaction, as VACUUM and CALL, and answers with few rows or none.
 const portals = /^(?:[\s(]|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|EXPLAIN|SHOW|FETCH)\b/i

@@ -33,6 +33,8 @@ export class Wire {
   areNamesGone = false
   /** In a transaction, SQL of the user's may have changed what a prepared statement answers with. */
   isSchemaChanged = false
+  /** The transaction has altered a table, which the others see when it is committed. */
+  hasAltered = false
   /** SQL of the user's has prepared statements by names of its own. */
   hasForeignNames = false
   /** Where it is connected to; a socket that has ended does not know it any more. */
@@ -181,7 +183,10 @@ export class Wire {
   private completed(task: Task, tag: string): void {
     if (tag === "DISCARD ALL" || tag === "DEALLOCATE ALL") this.areNamesGone = true
     else if (tag === "PREPARE") this.hasForeignNames = true
-    else if (this.inTransaction && changing.test(tag)) this.isSchemaChanged = true
+    else if (this.inTransaction && changing.test(tag)) {
+      this.isSchemaChanged = true
+      this.hasAltered ||= tag.startsWith("ALTER")
+    }
     task.completed(tag)
   }
 

@@ -264,6 +264,20 @@ export const statements: ReadonlyArray<Case> = [
   },
   {
     law: "Q4",
+    title: "a table that was altered is read anew on every connection, in its transactions, too",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open({ pool: { max: 3 } })
+      yield* add(db, 1)
+      const all = db`SELECT * FROM things`
+      const three = (one: typeof all) => Effect.all([one, one, one].map((one) => db.transaction(Effect.zipLeft(one, Effect.sleep(20)))), { concurrency: 3 })
+      const [before] = yield* three(all)
+      yield* db`ALTER TABLE things ADD COLUMN extra INTEGER`
+      const row = { ...before?.[0], extra: null }
+      assert.deepStrictEqual(yield* three(all), [[row], [row], [row]])
+    })
+  },
+  {
+    law: "Q4",
     title: "transforms of names apply to identifiers and rows, and withoutTransforms stays in the same transaction",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open({
