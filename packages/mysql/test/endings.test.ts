@@ -67,11 +67,17 @@ onServers("transactions that MySQL ends", (on, server) => {
   it.live("T7 a text that would commit the open transaction and begin another is refused before it is sent", () =>
     on({}, (db) => Effect.gen(function*() {
       yield* table(db)
-      for (const text of ["BEGIN", "begin work", "/* now */ START TRANSACTION", "START TRANSACTION READ ONLY", "COMMIT AND CHAIN", "COMMIT WORK AND CHAIN", "ROLLBACK AND CHAIN"]) {
+      const texts = [
+        "BEGIN", "begin work", "/* now */ START TRANSACTION", "START TRANSACTION READ ONLY", "COMMIT AND CHAIN", "COMMIT WORK AND CHAIN", "ROLLBACK AND CHAIN",
+        "-- name: begin\nSTART TRANSACTION", "# now\nBEGIN", "--\nBEGIN -- it is", "BEGIN /* it is */;", "BEGIN # it is", "START /* a */ TRANSACTION", "COMMIT -- and\n AND/**/CHAIN",
+        "ROLLBACK /* what */ WORK AND CHAIN NO RELEASE", "/*!START TRANSACTION*/", "/*!40000 BEGIN */", "BEGIN;;", "SET STATEMENT max_statement_time = 5 FOR START TRANSACTION"
+      ]
+      for (const text of texts) {
         const failed = Effect.fail("back" as const)
         yield* Effect.flip(db.transaction(Effect.gen(function*() {
           yield* db`INSERT INTO t VALUES (1, 0)`
           assert.strictEqual((yield* reasonOf(db.unsafe(text)))._tag, "TransactionStateError", text)
+          assert.strictEqual((yield* reasonOf(Stream.runDrain(db.unsafe(text).stream)))._tag, "TransactionStateError", text)
           yield* failed
         })))
         assert.deepStrictEqual(yield* db`SELECT id FROM t`.values, [], text)
@@ -79,6 +85,18 @@ onServers("transactions that MySQL ends", (on, server) => {
       // It is no statement of that kind.
       if (server.name === "mariadb") yield* db.transaction(db.unsafe("BEGIN NOT ATOMIC INSERT INTO t VALUES (2, 0); END"))
       assert.strictEqual((yield* db`SELECT id FROM t`).length, server.name === "mariadb" ? 1 : 0)
+      yield* db.transaction(Effect.zipRight(db.unsafe("SAVEPOINT a"), db.unsafe("ROLLBACK /* only */ TO SAVEPOINT a")))
+    })))
+
+  it.live("T7 such a text is refused among several, too", () =>
+    on({ multipleStatements: true }, (db) => Effect.gen(function*() {
+      yield* table(db)
+      const reason = yield* reasonOf(db.transaction(db.unsafe("INSERT INTO t VALUES (1, 0); COMMIT; BEGIN").results))
+      assert.strictEqual(reason._tag, "TransactionStateError")
+      assert.deepStrictEqual(yield* db`SELECT id FROM t`.values, [])
+      // The body of a routine is none of them.
+      yield* db.unsafe("CREATE PROCEDURE p() BEGIN START TRANSACTION; INSERT INTO t VALUES (2, 0); COMMIT; END; CALL p()")
+      assert.deepStrictEqual(yield* db`SELECT id FROM t`.values, [[2]])
     })))
 
   it.live("P4 what a session, or one statement, leaves behind is gone: locks of every kind, tables, variables, statements, the database", () =>

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as BulkWriter from "./bulk.js"
+import { chained } from "./chained.js"
 import type { Control, Controls } from "./control.js"
 import { isUnpreparable } from "./answer.js"
 import { Cursor } from "./cursor.js"
@@ -119,7 +120,8 @@ export class Mysql implements Connection.Connection {
     const query = this.preparable(given)
     const text = textOf(query, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
-    if (this.wire.inTransaction && beginsAnother.test(query.sql)) return Exit.fail(chained(query.sql))
+    const refusal = this.refused(query.sql)
+    if (refusal !== undefined) return Exit.fail(refusal)
     return Effect.async((resume) => {
       if (!this.wire.isIdle) return resume(Exit.fail(besideStream()))
       const { cancels } = this.wire
@@ -136,6 +138,10 @@ export class Mysql implements Connection.Connection {
         })
       send(text, query.prepare)
     })
+  }
+
+  private refused(sql: string): SqlError.SqlError | undefined {
+    return this.wire.inTransaction ? chained(sql, this.wire.backslashes, this.settings.multipleStatements) : undefined
   }
 
   // Several statements are no prepared one.
@@ -170,6 +176,8 @@ export class Mysql implements Connection.Connection {
     // A stream's time is its consumer's: the server would count the pauses, too.
     const text = textOf({ ...query, timeout: undefined }, this)
     if (text instanceof SqlError.SqlError) return Exit.fail(text)
+    const refusal = this.refused(query.sql)
+    if (refusal !== undefined) return Exit.fail(refusal)
     let cursor = this.cursor(query, text, query.prepare)
     const opened = Effect.catchIf(Effect.suspend(() => cursor.open), () => cursor.wasUnpreparable, () => {
       const plain = textOf({ ...query, timeout: undefined, prepare: false }, this)
@@ -338,17 +346,6 @@ const refused = (options: Connection.BeginOptions): SqlError.SqlError | undefine
   if (options.deferrable === true) return lacking("deferrable", "MySQL has no deferrable transactions")
   return options.access === undefined ? undefined : lacking("access", "MySQL's BEGIN takes no lock")
 }
-
-// Law T7: the server would commit in silence, and its status would say that a transaction is open, as before. What the
-// text begins with is enough: BEGIN NOT ATOMIC is a compound statement.
-const beginsAnother = /^(?:\s|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:BEGIN(?:\s+WORK)?\s*;?\s*$|START\s+TRANSACTION\b|(?:COMMIT|ROLLBACK)(?:\s+WORK)?\s+AND\s+CHAIN\b)/i
-
-const chained = (statement: string): SqlError.SqlError =>
-  SqlError.make(new Reason.TransactionStateError({
-    message: "this text would end the transaction that is open and begin another, unseen",
-    operation: "execute",
-    statement
-  }))
 
 const misplaced = (message: string, operation: string): SqlError.SqlError => SqlError.make(new Reason.TransactionStateError({ message, operation }))
 
