@@ -145,6 +145,16 @@ describe.skipIf(isMissing)("bulk", () => {
           })))
       }
 
+      it.live("B1 what LOAD DATA would take in silence is refused as an INSERT refuses it: no value for a column, a column twice", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db.unsafe("CREATE TABLE needy (id INT PRIMARY KEY, name VARCHAR(5) NOT NULL COMMENT 'no DEFAULT, AUTO_INCREMENT or GENERATED ALWAYS', n INT NOT NULL DEFAULT 7)")
+          assert.strictEqual((yield* reasonOf(written(db, into("needy", ["id"]), [[1]])))._tag, "ConstraintError")
+          assert.strictEqual((yield* reasonOf(written(db, into("needy", ["id", "name", "NAME"]), [[1, "a", "b"]])))._tag, "SqlSyntaxError")
+          const loads = yield* db.transaction(Effect.zipRight(written(db, into("needy", ["id", "name"]), [[1, "a"]]), count(db, "Com_load")))
+          assert.strictEqual(loads, 1)
+          assert.deepStrictEqual(yield* db`SELECT id, name, n FROM needy`.values, [[1, "a", 7]])
+        })))
+
       it.live("B1 a generated column is refused and not dropped, a trigger's refusal is the load's, and what it did is undone", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db`CREATE TABLE g (id INT PRIMARY KEY, twice INT AS (id * 2) STORED)`

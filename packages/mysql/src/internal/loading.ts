@@ -4,7 +4,7 @@
  * LOCAL implies IGNORE: a duplicate is skipped, what does not fit is cut, and both are a success with warnings. So a load
  * counts only if nothing was warned of, nothing skipped and every row is there; after any other the caller undoes it and
  * sends the same rows by INSERT, which says what is wrong. Where an undoing is not sure (a table without transactions),
- * or where LOAD DATA differs without a warning (a generated column), there is no plan. Called by `bulk`.
+ * or where LOAD DATA differs without a warning (a generated column, one without a value), there is no plan. Called by `bulk`.
  *
  * @internal
  */
@@ -76,12 +76,19 @@ const planned = (table: string, target: Bulk.Target): Plan | undefined => {
   const known = new Map<string, Kind>()
   const charset = /^\).*? CHARSET=(\w+)/m.exec(table)?.[1] ?? ""
   const foreign = new Set<string>()
-  for (const [, quoted = "", name = "", type = "", rest = ""] of table.matchAll(/^  ([`"])((?:[^`"]|``|"")*)\1 (\w+)(.*)$/gm)) {
+  const wanted = new Set(target.columns.map((column) => column.toLowerCase()))
+  // Of a column that is named twice LOAD DATA takes the second value, where an INSERT is refused.
+  if (wanted.size < target.columns.length) return undefined
+  for (const [, quoted = "", name = "", type = "", words = ""] of table.matchAll(/^  ([`"])((?:[^`"]|``|"")*)\1 (\w+)(.*)$/gm)) {
+    // What a comment says is not so.
+    const [rest = ""] = words.split(" COMMENT '", 1)
     // LOAD DATA drops the value of a generated column without a word.
     if (rest.includes("GENERATED ALWAYS")) continue
     const column = name.replaceAll(quoted + quoted, quoted).toLowerCase()
     const kind = kinds[type.toLowerCase()] ?? "opaque"
     known.set(column, kind)
+    // MySQL fills it with an empty value, and warns of nothing.
+    if (!wanted.has(column) && / NOT NULL\b/.test(rest) && !/ (?:DEFAULT|AUTO_INCREMENT)\b/.test(rest)) return undefined
     if (kind === "words" || (kind === "text" && (/ CHARACTER SET (\w+)/.exec(rest)?.[1] ?? charset) !== "utf8mb4")) foreign.add(column)
   }
   // What is UTF-8 already and goes into a column of that is not looked at character by character: 2 % of a load's time.

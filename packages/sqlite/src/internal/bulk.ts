@@ -18,7 +18,8 @@ import type { Transport } from "./transport.js"
 import { encodeOne, refuse } from "./types.js"
 import type { Value } from "./values.js"
 
-const verbs = { error: "INSERT", ignore: "INSERT OR IGNORE", replace: "INSERT OR REPLACE" } as const
+// INSERT OR IGNORE leaves out what NOT NULL and CHECK refuse, too; ON CONFLICT is of keys alone.
+const tails = { error: "", ignore: " ON CONFLICT DO NOTHING", replace: "" } as const
 
 /** A writer on an open connection. */
 export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect<Bulk.Writer, SqlError.SqlError> => {
@@ -34,14 +35,14 @@ export const writer = (transport: Transport, target: Bulk.Target): Effect.Effect
     }))
   }
   const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
-  const head = `${verbs[target.onConflict]} INTO ${dialect.quoteIdentifier(target.table)} (${target.columns.map(quoted).join(", ")}) VALUES `
+  const head = `${target.onConflict === "replace" ? "INSERT OR REPLACE" : "INSERT"} INTO ${dialect.quoteIdentifier(target.table)} (${target.columns.map(quoted).join(", ")}) VALUES `
   let applied = 0
   let rejected = 0
   const send = (rows: Rows): Effect.Effect<number, SqlError.SqlError> => {
     const values = flatten(rows, width, head)
     return values instanceof SqlError.SqlError
       ? Exit.fail(values)
-      : transport.call("bulk", { head, width, values, inside: transport.inTransaction }, head, (affected) => affected)
+      : transport.call("bulk", { head, tail: tails[target.onConflict], width, values, inside: transport.inTransaction }, head, (affected) => affected)
   }
   const count = (rows: number, affected: number): void => {
     applied += affected

@@ -66,7 +66,7 @@ export interface Verbs {
   readonly shut: { readonly arg: number; readonly reply: undefined }
   readonly describe: { readonly arg: string; readonly reply: ReadonlyArray<Connection.Column> }
   readonly bulk: {
-    readonly arg: { readonly head: string; readonly width: number; readonly values: Array<Value>; readonly inside: boolean }
+    readonly arg: { readonly head: string; readonly tail: string; readonly width: number; readonly values: Array<Value>; readonly inside: boolean }
     readonly reply: number
   }
   readonly begin: { readonly arg: { readonly access: string; readonly readOnly: boolean }; readonly reply: undefined }

@@ -77,9 +77,9 @@ const table: Table = {
     const prepared = handle.prepare(sql, false)
     return prepared.isReader ? handle.shapeOf(prepared, false).columns : []
   },
-  bulk: (handle, { head, inside, values, width }) => {
+  bulk: (handle, { head, inside, tail, values, width }) => {
     refuseAlone(handle, inside)
-    return handle.atomic(() => insert(handle, head, width, values))
+    return handle.atomic(() => insert(handle, head, tail, width, values))
   },
   begin: (handle, { access, readOnly }) => {
     handle.command(`BEGIN ${access}`)
@@ -138,21 +138,21 @@ const pull = (handle: Handle, id: number, size: number): Verbs["pull"]["reply"] 
 // A statement of 50 rows inserts 1.04M rows/s, one of a single row 727k, one of 500 rows 983k.
 const rowsPerStatement = 50
 
-const insert = (handle: Handle, head: string, width: number, values: Array<Value>): number => {
+const insert = (handle: Handle, head: string, tail: string, width: number, values: Array<Value>): number => {
   const row = `(${new Array<string>(width).fill("?").join(",")})`
   const rows = Math.max(1, Math.min(rowsPerStatement, Math.floor(32_766 / width)))
   const step = rows * width
   let affected = 0
   let from = 0
   if (values.length >= step && rows > 1) {
-    const many = handle.prepare(head + new Array<string>(rows).fill(row).join(","), true)
+    const many = handle.prepare(head + new Array<string>(rows).fill(row).join(",") + tail, true)
     for (; from + step <= values.length; from += step) {
       handle.check()
       affected += handle.runRaw(many, values.slice(from, from + step)).changes
     }
   }
   if (from === values.length) return affected
-  const one = handle.prepare(head + row, true)
+  const one = handle.prepare(head + row + tail, true)
   for (; from < values.length; from += width) affected += handle.runRaw(one, values.slice(from, from + width)).changes
   return affected
 }

@@ -75,6 +75,20 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     law: "B1",
+    title: "in bulk a column that must have a value and is given none is refused, as it is in a statement",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      yield* db`CREATE TABLE needy (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL, kind VARCHAR(20) DEFAULT 'x' NOT NULL)`
+      yield* fails(written(db, { table: "needy", columns: ["id"] }, [[[1], [2]]]), "ConstraintError")
+      yield* fails(written(db, { table: "needy", columns: ["id", "kind"], onConflict: "ignore" }, [[[1, "a"], [2, "b"]]]), "ConstraintError")
+      yield* fails(written(db, { table: "needy", onConflict: "ignore" }, [[[1, "a"], [2, null]]]), "ConstraintError")
+      assert.deepStrictEqual(yield* db`SELECT id FROM needy`, [])
+      yield* written(db, { table: "needy" }, [things(1, 2)])
+      assert.deepStrictEqual(yield* db`SELECT kind FROM needy ORDER BY id`.column("kind"), ["x", "x"])
+    })
+  },
+  {
+    law: "B1",
     title: "a failing bulk write inside a transaction is undone by itself, and the transaction goes on",
     needs: ["failedStatement"],
     run: (bench) => Effect.gen(function*() {
