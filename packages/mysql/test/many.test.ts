@@ -98,6 +98,33 @@ describe.skipIf(isMissing)("executeMany", () => {
           assert.deepStrictEqual(yield* db`SELECT name FROM t ORDER BY id`.column("name"), ["'; DELETE FROM t; #", "\\'; DROP T"])
         })))
 
+      it.live("Q2 a text whose string has no end takes in none of the others, and fails with its first row", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* table(db)
+          yield* db`INSERT INTO t VALUES (1, 'a', 0), (2, 'b', 0)`
+          for (const quote of ["'", "\"", "`"]) {
+            const error = yield* failure(db.executeMany(`DELETE FROM t WHERE id = ? OR name = ${quote}`, [[1], [2]]))
+            assert.strictEqual(error.reason._tag, "SqlSyntaxError")
+            assert.include(error.message, "row 0: ")
+          }
+          assert.strictEqual((yield* db`SELECT id FROM t`).length, 2)
+        })))
+
+      it.live("Q1 bytes are bytes in every way to send them, and no number where a number is wanted", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE sent (id INT PRIMARY KEY, n BIGINT, d DECIMAL(20, 2), f DOUBLE, y YEAR, s VARCHAR(10), raw VARBINARY(10), bits BIT(32))`
+          const insert = "INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+          const row = (id: number) => [id, ...Array.from({ length: 7 }, () => Buffer.from("12"))]
+          yield* db.unsafe(insert, row(1))
+          yield* db.unsafe(insert, row(2)).unprepared
+          yield* db.executeMany(insert, [row(3), row(4)])
+          yield* db.executeMany(`${insert} ON DUPLICATE KEY UPDATE n = 0`, [row(5), row(6)])
+          const stored = yield* db.unsafe("SELECT n, d, f, y, s, raw, bits FROM sent ORDER BY id").values
+          for (const values of stored) assert.deepStrictEqual(values, [12, "12.00", 12, 2012, "12", Uint8Array.of(0x31, 0x32), Uint8Array.of(0, 0, 0x31, 0x32)])
+          assert.strictEqual(stored.length, 6)
+          assert.strictEqual((yield* failure(db.executeMany(insert, [[7, Uint8Array.of(0)], [8, Uint8Array.of(0)]].map((row) => [...row, 1, 1, 2000, "", "", 0])))).reason._tag, "DataError")
+        })))
+
       it.live("S5 interrupted in the middle nothing stays, and the session takes one statement per text again", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* table(db)

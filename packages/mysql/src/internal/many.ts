@@ -19,7 +19,7 @@ import type { Header } from "./header.js"
 import { isTransactional } from "./loading.js"
 import * as Several from "./several.js"
 import { textOf } from "./text.js"
-import { literal, miscounted, pieces, refuse } from "./types.js"
+import { isWhole, literal, miscounted, refuse } from "./types.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
 type Counts = Effect.Effect<ReadonlyArray<number>, SqlError.SqlError>
@@ -70,10 +70,10 @@ const ofRow = (error: SqlError.SqlError, row: number): SqlError.SqlError => SqlE
 
 const writes = /^\s*(?:UPDATE|DELETE|INSERT|REPLACE)\b/i
 
-/** A text with a semicolon in it might be two, and one whose comment has no end would swallow the next. */
+/** A text with a semicolon in it might be two, and one whose string or comment has no end would swallow the next. */
 export const isSeverable = (query: Connection.Query, backslashes: boolean): boolean =>
   !query.returnsRows && writes.test(query.sql) && !/;|\/\*/.test(bare(query.sql)) &&
-  pieces(query.sql, backslashes) !== undefined
+  isWhole(query.sql, backslashes)
 
 export const bare = (sql: string): string => sql.replace(/[;\s]+$/, "")
 

@@ -69,7 +69,8 @@ export const literal = (value: unknown, offset: number, backslashes: boolean): s
     default: {
       if (value === null) return "NULL"
       const bytes = bytesOf(value)
-      if (bytes !== undefined) return `x'${bytes.toString("hex")}'`
+      // Without the word MySQL takes it for a number where a number is wanted: x'3132' is 12594 then, and not 12.
+      if (bytes !== undefined) return `_binary x'${bytes.toString("hex")}'`
       const date = dateOf(value, offset)
       return date === undefined ? decimalOf(value) : `'${date}'`
     }
@@ -145,17 +146,27 @@ const why = (value: unknown): string => {
 
 // ---- texts ----
 
-const escaped = new Map<string, ReadonlyArray<string> | undefined>()
-const unescaped = new Map<string, ReadonlyArray<string> | undefined>()
+interface Cut {
+  readonly parts: ReadonlyArray<string>
+  readonly isWhole: boolean
+}
+
+const escaped = new Map<string, Cut | undefined>()
+const unescaped = new Map<string, Cut | undefined>()
 // Of longer texts the last one alone is kept: they are rarely the same again, and a thousand of them are many bytes.
 const longest = 10_000
-let long: { readonly sql: string; readonly backslashes: boolean; readonly cut: ReadonlyArray<string> | undefined } | undefined
+let long: { readonly sql: string; readonly backslashes: boolean; readonly cut: Cut | undefined } | undefined
 
 /**
  * A text cut at its placeholders; `undefined` where only the server can tell them: in a comment that it executes.
  * Kept by text: a point query does not read its text twice.
  */
-export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
+export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => cutOf(sql, backslashes)?.parts
+
+/** Whether nothing that is open at a text's end, a string or a quoted name, would take in what stands behind it. */
+export const isWhole = (sql: string, backslashes: boolean): boolean => cutOf(sql, backslashes)?.isWhole === true
+
+const cutOf = (sql: string, backslashes: boolean): Cut | undefined => {
   if (sql.length > longest) {
     if (long?.sql !== sql || long.backslashes !== backslashes) long = { sql, backslashes, cut: cutAt(sql, backslashes) }
     return long.cut
@@ -169,17 +180,19 @@ export const pieces = (sql: string, backslashes: boolean): ReadonlyArray<string>
   return cut
 }
 
-const cutAt = (sql: string, backslashes: boolean): ReadonlyArray<string> | undefined => {
+const cutAt = (sql: string, backslashes: boolean): Cut | undefined => {
   if (sql.includes("/*!") || sql.includes("/*M!")) return undefined
   const parts: Array<string> = []
   let at = 0
+  let isWhole = true
   for (const token of SqlScript.tokens(sql, lexiconOf(backslashes))) {
+    isWhole = token.isClosed
     if (token.kind !== "parameter" || sql[token.start] !== "?") continue
     parts.push(sql.slice(at, token.start))
     at = token.start + 1
   }
   parts.push(sql.slice(at))
-  return parts
+  return { parts, isWhole }
 }
 
 /** A text with its parameters written into it. */
