@@ -13,6 +13,7 @@ import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { FormatError } from "./FormatError.js"
 import * as Files from "./internal/format/files.js"
+import { Lines, type Taken } from "./internal/format/lines.js"
 import * as FileSink from "./internal/format/sink.js"
 import { plain } from "./internal/format/text.js"
 
@@ -59,8 +60,8 @@ export interface Options {
 /**
  * The rows of a CSV file.
  *
- * A file that cannot be read and a line that is none (other values than names, a quote that does not end) fail with FormatError, which names the line; the
- * rows before it were given.
+ * A file that cannot be read and a line that is none (other values than names, a quote that does not end, bytes that are not UTF-8, two columns of one name) fail with
+ * FormatError, which names the line; the rows before it were given. Empty lines are none, but in a file of one column.
  *
  * @example
  * ```ts
@@ -91,26 +92,37 @@ export const read = (path: string, options: Options = {}): Stream.Stream<Row, Fo
  */
 export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>, options: Options = {}): Stream.Stream<Row, E | FormatError, R> =>
   Stream.unwrap(Effect.sync(() => {
+    const lines = new Lines([10, 13])
     let rows: Array<Row> = []
     let names = options.columns
     // The rows before a line that is none are given first.
     let failure: FormatError | undefined
     const none = options.null ?? ""
-    const taken = (values: ReadonlyArray<string | null>, line: number): void => {
-      if (failure !== undefined) return
-      if (names === undefined) names = values.map((name) => name ?? "")
-      else if (values.length !== names.length) failure = wrong(line, `${values.length} values, and ${names.length} columns`, undefined)
+    // Of one column an empty line is a value; else it is no row.
+    const isBlank = (values: ReadonlyArray<string | null>): boolean => values.length === 1 && names?.length !== 1 && (values[0] === "" || values[0] === null)
+    const taken = (values: ReadonlyArray<string | null>, line: number, isQuoted: boolean): void => {
+      if (failure !== undefined || (!isQuoted && isBlank(values))) return
+      if (names === undefined) {
+        names = values.map((name) => name ?? "")
+        if (new Set(names).size < names.length) failure = wrong(line, "two columns have one name", undefined)
+      } else if (values.length !== names.length) failure = wrong(line, `${values.length} values, and ${names.length} columns`, undefined)
       else rows.push(Object.fromEntries(names.map((name, i) => [name, values[i] ?? null])))
     }
+    let isQuoted = false
     const parser = parse({
       bom: true,
       delimiter: options.delimiter ?? ",",
+      // Left to itself it takes the end of the first line for that of all, and what differs for a part of a value.
+      record_delimiter: ["\r\n", "\n", "\r"],
       relax_column_count: true,
-      skip_empty_lines: true,
-      cast: (value, { quoting }) => value === none && !quoting ? null : value,
+      cast: (value, { quoting }) => {
+        isQuoted ||= quoting
+        return value === none && !quoting ? null : value
+      },
       // Gathered and not handed on: a promise for each row would cost more than the row.
       on_record: (values: ReadonlyArray<string | null>, { lines }) => {
-        taken(values, lines)
+        taken(values, lines, isQuoted)
+        isQuoted = false
         return null
       }
     })
@@ -120,18 +132,28 @@ export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>, op
       rows = []
       return Chunk.unsafeFromArray(all)
     }
-    const told = (step: () => Promise<void>): Effect.Effect<Chunk.Chunk<Row>, FormatError> => Effect.suspend(() => {
-      if (failure !== undefined) return Effect.fail(failure)
+    const told = (step: () => Promise<void>): Effect.Effect<Chunk.Chunk<Row>> => Effect.suspend(() => {
+      if (failure !== undefined) return Effect.succeed(Chunk.empty<Row>())
       const caught = Effect.catchAll(Effect.tryPromise({ try: step, catch: toError }), (error) => Effect.sync(() => {
         failure ??= error
       }))
       return Effect.map(caught, given)
     })
-    const before = Stream.mapChunksEffect(bytes, (chunk) =>
-      Effect.map(Effect.forEach(chunk, (part) => told(() => writer.write(typeof part === "string" ? Buffer.from(part) : part))), (parts) =>
+    const put = async ({ badAt, bytes }: Taken): Promise<void> => {
+      if (bytes.length > 0) await writer.write(bytes)
+      if (badAt === undefined) return
+      // The parser keeps the last row until it knows what follows.
+      await writer.close().catch(() => undefined)
+      failure ??= wrong(badAt, "bytes that are not UTF-8", undefined)
+    }
+    const before = Stream.mapChunksEffect(bytes, (chunk): Effect.Effect<Chunk.Chunk<Row>, FormatError> =>
+      failure !== undefined ? Effect.fail(failure) : Effect.map(Effect.forEach(chunk, (part) => told(() => put(lines.take(part)))), (parts) =>
         Chunk.flatten(Chunk.unsafeFromArray(parts))))
     // Closing one that has failed says only that it has; `closed` says why.
-    const last = Stream.unwrap(Effect.map(told(() => writer.close().catch(() => writer.closed)), Stream.fromChunk))
+    const last = Stream.unwrap(Effect.map(
+      Effect.zipWith(told(() => put(lines.rest)), told(() => writer.close().catch(() => writer.closed)), (rest, end) => Chunk.appendAll(rest, end)),
+      Stream.fromChunk
+    ))
     return Stream.concat(Stream.concat(before, last), Stream.unwrap(Effect.sync(() => failure === undefined ? Stream.empty : Stream.fail(failure))))
   }))
 

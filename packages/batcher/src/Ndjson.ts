@@ -11,9 +11,11 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { isInteger, isSafeNumber, parse, stringify } from "lossless-json"
+import { stringify } from "lossless-json"
 import { FormatError } from "./FormatError.js"
 import * as Files from "./internal/format/files.js"
+import { valueOf } from "./internal/format/json.js"
+import { Lines, type Taken } from "./internal/format/lines.js"
 import * as FileSink from "./internal/format/sink.js"
 import { plain } from "./internal/format/text.js"
 
@@ -66,14 +68,16 @@ export const read = (path: string): Stream.Stream<Row, FormatError, FileSystem.F
  */
 export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>): Stream.Stream<Row, E | FormatError, R> =>
   Stream.suspend(() => {
-    const decoder = new TextDecoder("utf-8", { fatal: true })
-    let [rest, lines] = ["", 0]
+    const gathered = new Lines([10])
+    let lines = 0
     let failure: FormatError | undefined
-    const rowsOf = (text: string, isLast: boolean): Chunk.Chunk<Row> => {
-      const all = (rest + text).split("\n")
-      rest = isLast ? "" : all.pop() ?? ""
+    const rowsOf = ({ badAt, bytes }: Taken): Chunk.Chunk<Row> => {
       const rows: Array<Row> = []
-      for (const line of all) {
+      const all = bytes.toString("utf8").split("\n")
+      // Behind the last end of a line there is none.
+      if (all.at(-1) === "") all.pop()
+      for (const given of all) {
+        const line = lines === 0 && given.startsWith("\ufeff") ? given.slice(1) : given
         lines++
         if (line.trim().length === 0) continue
         const row = rowOf(line, lines)
@@ -83,21 +87,15 @@ export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>): S
         }
         rows.push(row)
       }
+      if (badAt !== undefined) failure ??= wrong(badAt, "bytes that are not UTF-8", undefined)
       return Chunk.unsafeFromArray(rows)
-    }
-    const textOf = (part: Uint8Array | string): string => {
-      try {
-        return typeof part === "string" ? part : decoder.decode(part, { stream: true })
-      } catch (cause) {
-        failure = wrong(lines + 1, "bytes that are not UTF-8", cause)
-        return ""
-      }
     }
     // The rows before a line that is none are given first.
     const told = (rows: () => Chunk.Chunk<Row>): Effect.Effect<Chunk.Chunk<Row>, FormatError> =>
       Effect.suspend(() => failure === undefined ? Effect.succeed(rows()) : Effect.fail(failure))
-    const before = Stream.mapChunksEffect(bytes, (chunk) => told(() => rowsOf(Chunk.join(Chunk.map(chunk, textOf), ""), false)))
-    const last = Stream.unwrap(Effect.map(told(() => rowsOf(textOf(new Uint8Array()), true)), Stream.fromChunk))
+    const before = Stream.mapChunksEffect(bytes, (chunk) =>
+      told(() => Chunk.flatMap(chunk, (part) => failure === undefined ? rowsOf(gathered.take(part)) : Chunk.empty())))
+    const last = Stream.unwrap(Effect.map(told(() => rowsOf(gathered.rest)), Stream.fromChunk))
     return Stream.concat(Stream.concat(before, last), Stream.unwrap(Effect.map(told(Chunk.empty), Stream.fromChunk)))
   })
 
@@ -127,12 +125,9 @@ export const write = (path: string): Sink.Sink<FileSink.Written, object, never, 
     end: Effect.succeed(new Uint8Array())
   }))
 
-// Where no number is that long, the runtime's own parser is right, and ten times as fast.
-const mayBeLong = /\d{16}|\d[.\d]{16}/
-
 const rowOf = (line: string, at: number): Row | FormatError => {
   try {
-    const row: unknown = mayBeLong.test(line) ? parse(line, undefined, numberOf) : JSON.parse(line)
+    const row = valueOf(line)
     return isRow(row) ? row : wrong(at, "it is no JSON object", undefined)
   } catch (cause) {
     return wrong(at, "it is no JSON", cause)
@@ -140,9 +135,6 @@ const rowOf = (line: string, at: number): Row | FormatError => {
 }
 
 const isRow = (u: unknown): u is Row => typeof u === "object" && u !== null && !Array.isArray(u)
-
-const numberOf = (digits: string): number | bigint | string =>
-  isSafeNumber(digits) ? Number(digits) : isInteger(digits) ? BigInt(digits) : digits
 
 const lineOf = (row: object): string => {
   const values = Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value)]))

@@ -19,9 +19,9 @@ const live = () => Layer.merge(fresh(), NodeFileSystem.layer)
 
 const array = <A, E, R>(stream: Stream.Stream<A, E, R>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
-/** The bytes of a text, cut at every so many. */
-const cut = (text: string, size: number): Stream.Stream<Uint8Array> => {
-  const bytes = new TextEncoder().encode(text)
+/** Bytes, or those of a text, cut at every so many. */
+const cut = (given: string | Uint8Array, size: number): Stream.Stream<Uint8Array> => {
+  const bytes = typeof given === "string" ? new TextEncoder().encode(given) : given
   const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
   return Stream.rechunk(Stream.fromIterable(parts), 3)
 }
@@ -62,6 +62,33 @@ describe("CSV", () => {
       assert.deepStrictEqual(yield* array(Csv.read(path, options)), given)
     }
   }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("no row of one column is lost, for an empty line is a value there", () => Effect.gen(function*() {
+    const rows = [{ a: "x" }, { a: null }, { a: "" }, { a: "y" }, { a: null }]
+    for (const options of [{}, { null: "\\N" }]) {
+      const path = file()
+      yield* Stream.run(Stream.fromIterable(rows), Csv.write(path, options))
+      assert.deepStrictEqual(yield* array(Csv.read(path, options)), rows)
+    }
+    assert.deepStrictEqual(yield* array(Csv.decode(Stream.make("\n\na,b\n\n1,2\n\n"))), [{ a: "1", b: "2" }])
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("lines may end in each way, in one file too", () => Effect.gen(function*() {
+    for (const text of ["a,b\n1,2\r\n3,\"x\ry\"\n", "a,b\r\n1,2\n3,\"x\ry\"\r\n", "a,b\r1,2\r3,\"x\ry\"\r"]) {
+      for (const size of [1, 2, 1_000]) assert.deepStrictEqual(yield* array(Csv.decode(cut(text, size))), [{ a: "1", b: "2" }, { a: "3", b: "x\ry" }])
+    }
+  }))
+
+  it.effect("bytes that are no UTF-8 and two columns of one name are refused, where a value would be lost", () => Effect.gen(function*() {
+    const bad = [...new TextEncoder().encode("a,b\n1,é\n3,x")]
+    for (const bytes of [[...bad, 0xff, 10, 53, 44, 54, 10], [...bad, 0xe2, 0x82]]) {
+      for (const size of [1, 3, 1_000]) {
+        const { error, given } = yield* until(Csv.decode(cut(Uint8Array.from(bytes), size)))
+        assert.deepStrictEqual([given, error.message], [[{ a: "1", b: "é" }], "line 3: bytes that are not UTF-8"])
+      }
+    }
+    assert.include((yield* until(Csv.decode(Stream.make("a,b,a\n1,2,3\n")))).error.message, "line 1: two columns have one name")
+  }))
 
   it.effect("a line that is none is told by its number and quotes nothing; the rows before it were given", () => Effect.gen(function*() {
     for (const [text, line, words] of [
@@ -120,8 +147,22 @@ describe("NDJSON", () => {
       assert.include(error.message, words)
       assert.notInclude(error.message, "secret")
     }
-    const { error } = yield* until(Ndjson.decode(Stream.make(new Uint8Array([0x7b, 0xff, 0x7d, 10]))))
-    assert.include(error.message, "not UTF-8")
+    const good = [...new TextEncoder().encode(`{"a":1}\n`)]
+    for (const bytes of [[...good, 0x7b, 0xff, 0x7d, 10, ...good], [...good, 0x7b, 0x7d, 0xe2]]) {
+      for (const size of [1, 3, 1_000]) {
+        const { error, given } = yield* until(Ndjson.decode(cut(Uint8Array.from(bytes), size)))
+        assert.deepStrictEqual([given, error.message], [[{ a: 1 }], "line 2: bytes that are not UTF-8"])
+      }
+    }
+  }))
+
+  it.effect("a long line is read once, in however many pieces it comes", () => Effect.gen(function*() {
+    const long = "x".repeat(20_000_000)
+    const since = performance.now()
+    const rows = yield* array(Ndjson.decode(cut(`{"a":"${long}"}\n{"a":2}`, 1_000)))
+    assert.deepStrictEqual(rows.map(({ a }) => typeof a === "string" ? a.length : a), [20_000_000, 2])
+    // Looked through from its beginning with each piece it took a minute.
+    assert.isBelow(performance.now() - since, 15_000)
   }))
 })
 
@@ -163,14 +204,30 @@ describe("Parquet", () => {
     assert.include(formatError(yield* Effect.exit(array(Parquet.read(path)))).message, "a Date would lose")
   }).pipe(Effect.provide(NodeFileSystem.layer)))
 
+  it.effect("the ends of the whole numbers, numbers in JSON and offsets without minutes come out as they went in", () => Effect.gen(function*() {
+    const path = file()
+    const columns = { small: "integer", big: "bigint", data: "json", at: "timestamp" } as const
+    yield* Stream.run(Stream.make(
+      { small: -(2 ** 31), big: -(2n ** 63n), data: { n: [2n ** 60n + 1n, -1, 0.5], none: null, bytes: new Uint8Array([0, 255]) }, at: "2026-11-21 10:20:30+02" },
+      { small: 2 ** 31 - 1, big: 2n ** 63n - 1n, data: "text", at: "1969-12-31 23:59:59.5-00" }
+    ), Parquet.write(path, { columns }))
+    const read = yield* array(Parquet.read(path))
+    assert.deepStrictEqual(read.map(({ at, big, small }) => [small, big, at]), [
+      [-(2 ** 31), -(2n ** 63n), new Date("2026-11-21T08:20:30Z")], [2 ** 31 - 1, 2n ** 63n - 1n, new Date(-500)]
+    ])
+    assert.deepStrictEqual(read.map(({ data }) => JSON.stringify(data, (_, value: unknown) => typeof value === "bigint" ? `${value}n` : value)), [
+      `{"n":["1152921504606846977n",-1,0.5],"none":null,"bytes":"AP8="}`, `"text"`
+    ])
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
   it.effect("a value that does not fit its column is refused by its row and name, and no file is there", () => Effect.gen(function*() {
     for (const [type, value] of [
-      ["integer", 2 ** 31], ["integer", 1.5], ["bigint", 2n ** 63n], ["bigint", "x"], ["double", "1"], ["text", 1], ["boolean", 2], ["bytes", "x"],
+      ["integer", 2 ** 31], ["integer", -(2 ** 31) - 1], ["integer", 1.5], ["json", () => 1], ["bigint", 2n ** 63n], ["bigint", "x"], ["double", "1"], ["text", 1], ["boolean", 2], ["bytes", "x"],
       ["timestamp", "tomorrow"], ["date", new Date(1)], [{ decimal: [4, 2] }, "100.00"], [{ decimal: [4, 2] }, "1.005"], [{ decimal: [4, 2] }, "1e3"], [{ decimal: [4, 2] }, Number.NaN]
     ] as const) {
       const path = file()
       const error = formatError(yield* Effect.exit(Stream.run(Stream.make({ a: null }, { a: value }), Parquet.write(path, { columns: { a: type } }))))
-      assert.match(error.message, /^rows\[1\]\.a is no (integer|bigint|double|text|boolean|bytes|timestamp|date|decimal\(4, 2\))$/)
+      assert.match(error.message, /^rows\[1\]\.a is no (integer|bigint|double|text|boolean|bytes|timestamp|date|json|decimal\(4, 2\))$/)
       assert.isFalse(existsSync(path))
     }
     const path = file()

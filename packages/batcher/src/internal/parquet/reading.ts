@@ -2,7 +2,7 @@
  * Reading a Parquet file: its row groups as chunks of rows, each value exact.
  *
  * The library would make a double of a decimal and drop the microseconds of an instant: decimals are read as the whole numbers that they are in the file, and
- * instants by parsers of ours. Called by `Parquet`.
+ * instants by parsers of ours; JSON keeps its digits. Called by `Parquet`.
  *
  * @internal
  */
@@ -17,6 +17,7 @@ import { FormatError } from "../../FormatError.js"
 import type { Description, Row } from "../../Parquet.js"
 import * as Files from "../format/files.js"
 import * as Decimal from "../format/decimal.js"
+import { valueOf } from "../format/json.js"
 
 type Instants = "date" | "string"
 
@@ -37,7 +38,7 @@ export const read = (path: string, columns: ReadonlyArray<string> | undefined, i
     const missing = columns?.find((name) => !top.some((element) => element.name === name))
     if (missing !== undefined) return yield* Effect.fail(new FormatError({ format: "parquet", path, message: `${path} has no column ${missing}` }))
     const decimals = new Map(top.filter(isDecimal).map((element) => [element.name, element.scale ?? 0]))
-    const schema = metadata.schema.map((element): SchemaElement => isDecimal(element) ? raw(element) : element)
+    const schema = metadata.schema.map((element): SchemaElement => isDecimal(element) ? raw(element) : element.logical_type?.type === "JSON" ? { ...element, converted_type: "JSON" } : element)
     let start = 0
     const groups = metadata.row_groups.map(({ num_rows }) => {
       const group = { rowStart: start, rowEnd: start + Number(num_rows) }
@@ -97,7 +98,8 @@ const decimalOf = (value: unknown, scale: number): unknown =>
 const parsersOf = (instants: Instants): Partial<ParquetParsers> => ({
   timestampFromMilliseconds: (millis: bigint) => instantOf(millis * 1_000_000n, instants),
   timestampFromMicroseconds: (micros: bigint) => instantOf(micros * 1_000n, instants),
-  timestampFromNanoseconds: (nanos: bigint) => instantOf(nanos, instants)
+  timestampFromNanoseconds: (nanos: bigint) => instantOf(nanos, instants),
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown => bytes === undefined ? undefined : valueOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"))
 })
 
 const million = 1_000_000n

@@ -14,6 +14,7 @@ import { ByteWriter, ParquetWriter } from "hyparquet-writer"
 import { FormatError } from "../../FormatError.js"
 import type { Type } from "../../Parquet.js"
 import * as Decimal from "../format/decimal.js"
+import { textOf } from "../format/json.js"
 import * as FileSink from "../format/sink.js"
 
 /** Writes rows to a file. */
@@ -81,7 +82,8 @@ const elementOf = (name: string, type: Type): SchemaElement => {
     case "bytes": return { name, repetition_type, type: "BYTE_ARRAY" }
     case "timestamp": return { name, repetition_type, type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MICROS" } }
     case "date": return { name, repetition_type, type: "INT32", converted_type: "DATE" }
-    case "json": return { name, repetition_type, type: "BYTE_ARRAY", converted_type: "JSON" }
+    // Of a converted type the library would make the text, and doubles of bigints in it.
+    case "json": return { name, repetition_type, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }
     case "text":
     case "uuid": return { name, repetition_type, type: "BYTE_ARRAY", converted_type: "UTF8" }
   }
@@ -98,7 +100,7 @@ const valueOf = (value: unknown, type: Type): unknown => {
   }
   switch (type) {
     case "boolean": return typeof value === "boolean" ? value : value === 0 || value === 1 ? value === 1 : unfit
-    case "integer": return isWhole(value) && Math.abs(Number(value)) <= 2_147_483_647 ? Number(value) : unfit
+    case "integer": return isWhole(value) && BigInt.asIntN(32, BigInt(value)) === BigInt(value) ? Number(value) : unfit
     case "bigint": return isWhole(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value) ? BigInt(value) : unfit
     case "double": return typeof value === "number" ? value : unfit
     case "text":
@@ -106,7 +108,10 @@ const valueOf = (value: unknown, type: Type): unknown => {
     case "bytes": return value instanceof Uint8Array ? value : unfit
     case "timestamp": return microsOf(value) ?? unfit
     case "date": return dayOf(value) ?? unfit
-    case "json": return value
+    case "json": {
+      const text = textOf(value)
+      return text === undefined ? unfit : new TextEncoder().encode(text)
+    }
   }
 }
 
@@ -116,9 +121,11 @@ const isWhole = (value: unknown): value is number | bigint | string =>
 // A text without a zone is an instant in UTC.
 const microsOf = (value: unknown): bigint | undefined => {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : BigInt(value.getTime()) * 1_000n
-  const match = typeof value === "string" ? /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)?$/.exec(value) : null
+  const match = typeof value === "string" ? /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d(?::?\d\d)?)?$/.exec(value) : null
   if (match === null) return undefined
-  const millis = Date.parse(`${match[1]}T${match[2]}${match[4] ?? "Z"}`)
+  // PostgreSQL's texts have an offset of whole hours without minutes.
+  const zone = match[4]?.length === 3 ? `${match[4]}:00` : match[4] ?? "Z"
+  const millis = Date.parse(`${match[1]}T${match[2]}${zone}`)
   return Number.isNaN(millis) ? undefined : BigInt(millis) * 1_000n + BigInt((match[3] ?? "").padEnd(6, "0"))
 }
 
