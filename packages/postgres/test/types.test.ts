@@ -63,6 +63,11 @@ describe.skipIf(isMissing)("Postgres, types", () => {
         yield* db`SELECT ${price} AS n, ${at}::timestamptz = ${new Date("2024-02-29T12:34:56.789Z")}::timestamptz AS same, ${[price, null]}::numeric[] AS many`.values,
         [["12345678901234567890.1", true, ["12345678901234567890.1", null]]]
       )
+      // As a Date: years beyond four digits, and those before our era.
+      for (const year of ["+012024-01-01T00:00:00Z", "-000043-03-15T00:00:00Z"]) {
+        const far = DateTime.unsafeMake(year)
+        assert.deepStrictEqual(yield* db`SELECT ${far}::timestamptz = ${DateTime.toDateUtc(far)}::timestamptz`.values, [[true]])
+      }
       for (const value of [Redacted.make("secret"), new Map([[1, 2]]), new (class Point { x = 1 })()]) {
         const reason = yield* reasonOf(db`SELECT ${value}`)
         assert.deepStrictEqual([reason._tag, reason.outcome], ["DataError", "not-applied"])

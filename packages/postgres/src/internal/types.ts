@@ -98,13 +98,14 @@ const bytesOf = (value: ArrayBufferView | ArrayBufferLike): Uint8Array =>
 
 const structured = (value: object): string | undefined => {
   if (value instanceof Date) return dateOf(value)
-  if (Array.isArray(value)) return arrayOf(value)
   if (BigDecimal.isBigDecimal(value)) return BigDecimal.format(value)
-  if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
-  // What a class means, its own properties do not tell: a Redacted would go in as its mask.
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return undefined
+  if (DateTime.isDateTime(value)) return dateOf(DateTime.toDateUtc(value))
   try {
+    // An array that holds itself has no end.
+    if (Array.isArray(value)) return arrayOf(value)
+    // What a class means, its own properties do not tell: a Redacted would go in as its mask.
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype !== Object.prototype && prototype !== null) return undefined
     const json: unknown = JSON.stringify(value)
     return typeof json === "string" && isText(json) ? json : undefined
   } catch {

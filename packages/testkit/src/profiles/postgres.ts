@@ -94,6 +94,9 @@ const values: ReadonlyArray<Profile.RoundTrip> = [
   { title: "money", type: "MONEY", value: "$1,234.56" }
 ]
 
+const endless: Array<unknown> = []
+endless.push(endless)
+
 const refused = [
   { title: "a function", value: () => 1 },
   { title: "a symbol", value: Symbol("secret") },
@@ -101,7 +104,8 @@ const refused = [
   { title: "half of a surrogate pair", value: "a\ud800" },
   { title: "an invalid date", value: new Date(Number.NaN) },
   { title: "an object that JSON cannot hold", value: { a: 1n } },
-  { title: "an array with a function in it", value: [1, () => 1] }
+  { title: "an array with a function in it", value: [1, () => 1] },
+  { title: "an array that holds itself", value: endless }
 ]
 
 const always: ReadonlyArray<Profile.Need> = [
