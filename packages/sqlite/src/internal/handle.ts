@@ -179,7 +179,7 @@ export class Handle {
 
   /** The columns, refused where two share a name that must not. */
   shapeOf(prepared: Prepared, distinct: boolean): FullShape {
-    const shape = (prepared.shape ??= this.statements.describe(prepared))
+    const shape = this.statements.shapeOf(prepared)
     if (distinct && shape.duplicate !== undefined) {
       throw new Refusal("result", `two columns are named "${shape.duplicate}"`, shape.duplicate)
     }

@@ -30,8 +30,11 @@ export class Layouts {
     if (known !== undefined || shape.columns === undefined) return known ?? none
     const layout = make(shape.columns)
     this.known.set(shape.id, layout)
-    // The handle refers to its newest shapes only.
-    this.known.delete(shape.id - 2 * maxShapes)
+    // The handle refers to its newest shapes only; not each of its numbers was told.
+    for (const old of this.known.keys()) {
+      if (old > shape.id - 2 * maxShapes) break
+      this.known.delete(old)
+    }
     return layout
   }
 }

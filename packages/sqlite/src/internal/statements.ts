@@ -91,9 +91,9 @@ export class Statements {
     return schemaVerbs.has(prepared.verb)
   }
 
-  /** Describes the columns as they are now. */
-  describe(prepared: Prepared): FullShape {
-    return this.shapes.of(prepared.raw)
+  /** The columns as they were when somebody last asked; as they are now where the other side may have forgotten those. */
+  shapeOf(prepared: Prepared): FullShape {
+    return (prepared.shape = prepared.shape !== undefined && this.shapes.isRecent(prepared.shape) ? prepared.shape : this.shapes.of(prepared.raw))
   }
 
   /** Whether SQLite tells the key of a row that this statement inserts. */
@@ -153,6 +153,11 @@ export class Shapes {
     }
     this.known.set(key, shape)
     return shape
+  }
+
+  /** Whether the other side knows it for sure, if it was told. What was prepared long ago may have one that is older. */
+  isRecent({ id }: FullShape): boolean {
+    return id > this.last - maxShapes
   }
 }
 

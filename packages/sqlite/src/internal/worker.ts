@@ -10,6 +10,7 @@ import { faultOf } from "./fault.js"
 import { type Handle, open } from "./handle.js"
 import type { Settings } from "./options.js"
 import type { Answer, Request } from "./protocol.js"
+import { maxShapes } from "./statements.js"
 import { perform } from "./verbs.js"
 
 /** What the thread is started with. */
@@ -29,6 +30,11 @@ const serve = (port: MessagePort, handle: Handle): void => {
     if (typeof shape !== "object" || shape === null || !("id" in shape) || typeof shape.id !== "number") return reply
     if (!sent.has(shape.id)) {
       sent.add(shape.id)
+      // So old, it is told by a new number.
+      for (const old of sent) {
+        if (old > shape.id - 2 * maxShapes) break
+        sent.delete(old)
+      }
       return reply
     }
     return { ...reply, shape: { id: shape.id, columns: undefined } }

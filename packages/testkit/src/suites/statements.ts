@@ -77,6 +77,19 @@ export const statements: ReadonlyArray<Case> = [
   },
   {
     law: "Q1",
+    title: "a statement has its rows whatever others of other columns were run since it was first",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open({ pool: { max: 1 } })
+      const [count, one] = [1_200, db`SELECT 1 AS a, 'x' AS b`]
+      for (let n = 0; n < count; n++) {
+        if (n % 50 === 0) assert.deepStrictEqual(yield* one, [{ a: 1, b: "x" }], `after ${n}`)
+        yield* db.unsafe(`SELECT 1 AS c${n}`)
+      }
+      assert.deepStrictEqual(yield* Stream.runCollect(one.stream).pipe(Effect.map((rows) => [...rows])), [{ a: 1, b: "x" }])
+    })
+  },
+  {
+    law: "Q1",
     title: "what cannot be stored is refused with DataError, and nothing is written",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
