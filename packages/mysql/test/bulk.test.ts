@@ -145,6 +145,19 @@ describe.skipIf(isMissing)("bulk", () => {
           })))
       }
 
+      it.live("B1 duplicates that are left out are counted alike by a load and by INSERTs, many or one, whichever rows the server counts", () =>
+        Effect.forEach([true, false], (localInfile) => Effect.forEach(["found", "changed"] as const, (affectedRows) => on({ localInfile, affectedRows }, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE t (a INT PRIMARY KEY, b INT UNIQUE, c VARCHAR(10))`
+          yield* db`INSERT INTO t VALUES (1, 1, 'x')`
+          const ignored = (rows: Rows) => Effect.map(written(db, into("t", ["c", "b", "a"], "ignore"), rows), ({ rejected }) => rejected)
+          assert.strictEqual(yield* ignored([["x", 1, 1]]), 1)
+          assert.strictEqual(yield* ignored([["y", 9, 1]]), 1)
+          assert.strictEqual(yield* ignored([["y", 1, 2]]), 1)
+          assert.strictEqual(yield* ignored([["y", 2, 2]]), 0)
+          assert.strictEqual(yield* ignored([["z", 1, 1], ["z", 2, 9], ["z", 3, 3], ["z", 3, 4], ["z", 5, 3]]), 4)
+          assert.deepStrictEqual(yield* db`SELECT * FROM t ORDER BY a`.values, [[1, 1, "x"], [2, 2, "y"], [3, 3, "z"]])
+        })))))
+
       it.live("B1 what LOAD DATA would take in silence is refused as an INSERT refuses it: no value for a column, a column twice", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db.unsafe("CREATE TABLE needy (id INT PRIMARY KEY, name VARCHAR(5) NOT NULL COMMENT 'no DEFAULT, AUTO_INCREMENT or GENERATED ALWAYS', n INT NOT NULL DEFAULT 7)")

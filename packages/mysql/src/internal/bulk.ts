@@ -19,9 +19,10 @@ import type * as Scope from "effect/Scope"
 import type { Buffers } from "./buffers.js"
 import type { Mysql } from "./connection.js"
 import { dialect } from "./dialect.js"
+import type { Header } from "./header.js"
 import { buffers, type Encoder } from "./infile.js"
 import * as Loading from "./loading.js"
-import { literals, oversized, statements } from "./many.js"
+import { literals, oversized, type Part, statements } from "./many.js"
 import { besideStream } from "./settle.js"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
@@ -112,7 +113,7 @@ class Writer implements Bulk.Writer {
 
   // ---- one write ----
 
-  private work(rows: Rows, encoder: Encoder | undefined, encoded: ReadonlyArray<string> | undefined): Effect.Effect<void, SqlError.SqlError> {
+  private work(rows: Rows, encoder: Encoder | undefined, encoded: ReadonlyArray<Part> | undefined): Effect.Effect<void, SqlError.SqlError> {
     // Law T7: what belongs to a transaction that the server ended is not sent outside of it.
     if (this.isNested && this.connection.transaction === "none") {
       return Exit.fail(SqlError.make(new Reason.TransactionAbortedError({ message: "the transaction is over: the server ended it", operation: "bulk" })))
@@ -144,19 +145,25 @@ class Writer implements Bulk.Writer {
     })
   }
 
-  private inserts(rows: Rows): ReadonlyArray<string> | SqlError.SqlError {
+  private inserts(rows: Rows): ReadonlyArray<Part> | SqlError.SqlError {
     const texts = literals(this.connection, rows, this.head)
     if (texts instanceof SqlError.SqlError) return texts
-    return oversized(this.connection, this.head, texts) ?? [...statements(this.head, texts, this.connection.maxPacket, this.tail)].map((part) => part.sql)
+    return oversized(this.connection, this.head, texts) ?? [...statements(this.head, texts, this.connection.maxPacket, this.tail)]
   }
 
   /** The number of duplicates that were ignored. */
-  private insert(texts: ReadonlyArray<string>): Effect.Effect<number, SqlError.SqlError> {
-    const about = { operation: "bulk", statement: `${this.head}…` }
-    const all = Effect.reduce(texts, 0, (sum, sql) =>
-      Effect.map(this.connection.write({ sql }, about), ([header]) =>
-        this.target.onConflict === "ignore" ? sum + Number(/Duplicates: (\d+)/.exec(header?.info ?? "")?.[1] ?? 0) : sum))
-    return texts.length === 1 ? all : this.whole(all)
+  private insert(parts: ReadonlyArray<Part>): Effect.Effect<number, SqlError.SqlError> {
+    const all = Effect.reduce(parts, 0, (sum, part) => Effect.map(this.one(part), (ignored) => sum + ignored))
+    return parts.length === 1 ? all : this.whole(all)
+  }
+
+  private one({ from, sql, to }: Part): Effect.Effect<number, SqlError.SqlError> {
+    const { connection, tail } = this
+    const send = (sql: string) => connection.write({ sql }, { operation: "bulk", statement: `${this.head}…` })
+    if (tail === "") return Effect.as(send(sql), 0)
+    if (to - from > 1) return Effect.map(send(sql), ([header]) => ignoredOf(header, to - from, connection.wire.countsFound))
+    // Of a single row the server says the same whether it was there or not: at first it is sent as one that is not.
+    return Effect.catchIf(Effect.as(send(sql.slice(0, -tail.length)), 0), (error) => error.reason._tag === "UniqueViolation", () => Effect.as(send(sql), 1))
   }
 
   /** In a savepoint, or in a transaction of its own. */
@@ -180,6 +187,15 @@ class Writer implements Bulk.Writer {
 }
 
 const savepoint = "sluice bulk"
+
+/**
+ * The rows of an upsert that were there already. Where rows that are found are counted, the answer's second number says it,
+ * in whatever language; else that is of rows that a trigger has changed, which are affected twice.
+ */
+const ignoredOf = (header: Header | undefined, rows: number, countsFound: boolean): number => {
+  const [, duplicates] = (header?.info.match(/\d+/g) ?? []).map(Number)
+  return countsFound ? duplicates ?? 0 : rows - Number(header?.affectedRows ?? rows) + 2 * (duplicates ?? 0)
+}
 
 /** Failures that the rows or the way have, and which are told best by an INSERT: it names what is wrong. */
 const ofRows: ReadonlySet<string> = new Set<Reason.Reason["_tag"]>([

@@ -102,6 +102,9 @@ const has = (raw: Raw, flag: number): boolean => (raw.config.clientFlags & raw.s
 /** Whether an execution carries attributes: MySQL from 8.0.23 on. */
 export const hasAttributes = (raw: Raw): boolean => has(raw, 0x0800_0000)
 
+/** Whether affected rows are those that were found: CLIENT_FOUND_ROWS. */
+export const countsFound = (raw: Raw): boolean => has(raw, 0x0002)
+
 /** Whether the server tells when the session's state changes. */
 export const hasTracking = (raw: Raw): boolean => has(raw, 0x0080_0000)
 

@@ -138,7 +138,8 @@ export const load = (connection: Mysql, plan: Plan, rows: number, encoder: Encod
     const sent = Effect.onExit(connection.write({ sql: plan.sql, infile: source }, { operation: "bulk", statement }), (exit) =>
       Effect.sync(() => Exit.isInterrupted(exit) ? source.stop() : source.close()))
     return Effect.flatMap(sent, ([header]) => {
-      const [, records, skipped] = /^Records: (\d+) .*Skipped: (\d+)/.exec(header?.info ?? "") ?? []
+      // Records, deleted, skipped, warnings: in the server's own language.
+      const [records, , skipped] = header?.info.match(/\d+/g) ?? []
       if (encoder.isUnfit || Number(records) !== rows) return Exit.succeed(undefined)
       if (header?.warnings === 0) return Exit.succeed(skipped === "0" ? { skipped: 0 } : undefined)
       return plan.skips ? onlyDuplicates(connection, Number(skipped), header?.warnings) : Exit.succeed(undefined)

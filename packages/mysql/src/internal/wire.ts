@@ -53,6 +53,8 @@ export class Wire {
   /** Where a packet is read. */
   readonly place = new Place(Buffer.alloc(0) as Bytes, 0)
   readonly hasAttributes: boolean
+  /** Affected rows are those that were found, and not those that were changed. */
+  readonly countsFound: boolean
   readonly statements: Statements
   private readonly hasTracking: boolean
   readonly isCompressed: boolean
@@ -64,6 +66,7 @@ export class Wire {
   constructor(readonly raw: Driver.Raw, private readonly definitions: Definitions, mostStatements: number) {
     this.statements = new Statements(mostStatements)
     this.hasAttributes = Driver.hasAttributes(raw)
+    this.countsFound = Driver.countsFound(raw)
     this.hasTracking = Driver.hasTracking(raw)
     const inflated = raw._inflatedPacketsParser
     this.isCompressed = inflated !== undefined

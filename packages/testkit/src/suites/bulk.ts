@@ -115,6 +115,8 @@ const cases: ReadonlyArray<Case> = [
       assert.deepStrictEqual(yield* written(db, { onConflict: "replace" }, [[[3, "new"], [13, "more"]]]), { rows: 2, rejected: 0 })
       assert.strictEqual(yield* db<string>`SELECT name FROM things WHERE id = 3`.scalar, "new")
       assert.strictEqual((yield* ids(db)).length, 13)
+      // A write of one row is counted as any other.
+      assert.deepStrictEqual(yield* written(db, { onConflict: "ignore" }, [[[3, "again"]], [[14, "first"]], [[14, "second"]]]), { rows: 1, rejected: 2 })
     })
   },
   {
