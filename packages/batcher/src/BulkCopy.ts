@@ -51,7 +51,7 @@ export interface Options extends BulkSink.Settings {
  * Copies the rows of a query into a table, types mapped.
  *
  * Each value is read in the form in which the one dialect sends it, and written as the other one's column holds it: 0 and 1 are booleans where the column is one, an
- * instant is one in both, a decimal keeps its digits, JSON is JSON. What the column cannot hold is a DataError that names row and column, and never another value. Fails as
+ * instant is one in both, a decimal keeps its digits, JSON is JSON. What the column cannot hold or would round is a DataError that names row and column, and never another value. Fails as
  * `BulkSink` does, with ConfigError for a column that the table does not have, and where the query fails with its SqlError: the chunks that
  * were written by then stay, unless `transaction` is `all`.
  *

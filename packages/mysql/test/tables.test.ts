@@ -3,6 +3,7 @@
  * that others made.
  */
 import { assert, it } from "@effect/vitest"
+import * as BulkCopy from "@sluice/batcher/BulkCopy"
 import * as Column from "@sluice/core/Column"
 import * as Database from "@sluice/core/Database"
 import * as Table from "@sluice/core/Table"
@@ -33,6 +34,17 @@ onServers("V7 tables", (_, { fresh }) => {
         assert.deepStrictEqual([row?.at, row?.first, row?.price], [at, new Date(1_000), "100.000"], JSON.stringify(config))
         assert.isBelow(Math.abs(Date.now() - (row?.made.getTime() ?? 0)), 60_000)
       }
+    }))
+
+  it.scopedLive("a copy between sessions of two zones is the same instants, to the microsecond", () =>
+    Effect.gen(function*() {
+      const [from, to] = [yield* opened({ timezone: "-08:00" }), yield* opened({ timezone: "+05:30" })]
+      for (const db of [from, to]) yield* db`CREATE TABLE moments (id INT, exact DATETIME(6), short DATETIME(3))`
+      yield* from`INSERT INTO moments VALUES (1, '2026-11-21 10:20:30.123456', '2026-11-21 10:20:30.123'), (2, '1969-12-31 16:00:00', '1969-12-31 16:00:00')`
+      yield* BulkCopy.run({ from, query: from`SELECT * FROM moments`, to, table: "moments" })
+      assert.deepStrictEqual(yield* to`SELECT CAST(exact AS CHAR) AS exact, CAST(short AS CHAR) AS short FROM moments ORDER BY id`, [
+        { exact: "2026-11-21 23:50:30.123456", short: "2026-11-21 23:50:30.123" }, { exact: "1970-01-01 05:30:00.000000", short: "1970-01-01 05:30:00.000" }
+      ])
     }))
 
   it.scopedLive("several generated keys are each its own row's, with a step of AUTO_INCREMENT, too", () =>

@@ -56,6 +56,9 @@ const zone = (offset: number): string => {
   return `${offset < 0 ? "-" : "+"}${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`
 }
 
+// A text column's may say its own.
+const zoned = /:\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d(?::?\d\d)?)$/i
+
 /** What is meant by COLUMN_TYPE of the catalog. */
 const typeOf = (native: string): Dialect.ColumnType => {
   const [, name = "", first, second] = /^(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?/.exec(native.toLowerCase()) ?? []
@@ -101,7 +104,7 @@ export const tables = (offset: number): Dialect.Tables => ({
   // A decimal and a text are compared as doubles, and so two that differ in their 17th digit are the same.
   cast: ({ kind, precision, scale }) => kind === "decimal" ? `DECIMAL(${precision ?? 65}, ${scale ?? 30})` : undefined,
   isOrdered: () => true,
-  read: ({ kind }, value) => kind === "timestamp" && typeof value === "string" ? value.replace(" ", "T") + zone(offset) : value,
+  read: ({ kind }, value) => kind === "timestamp" && typeof value === "string" && !zoned.test(value) ? value.replace(" ", "T") + zone(offset) : value,
   isTransactional: false,
   inlineIndexes: true,
   schemasAreApart: false,

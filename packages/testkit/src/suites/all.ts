@@ -6,6 +6,7 @@ import { alike } from "./alike.js"
 import { batches } from "./batches.js"
 import { bulk } from "./bulk.js"
 import { columns } from "./columns.js"
+import { copies } from "./copies.js"
 import { databases } from "./databases.js"
 import { deadLetters } from "./deadLetters.js"
 import { decoders } from "./decoders.js"
@@ -32,5 +33,5 @@ import { transactions } from "./transactions.js"
 import { verbs } from "./verbs.js"
 
 export const cases: ReadonlyArray<Case> = [
-  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...alike, ...once, ...deadLetters, ...merging, ...bulk, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
+  ...errors, ...statements, ...pool, ...interruption, ...transactions, ...streams, ...batches, ...alike, ...once, ...deadLetters, ...merging, ...bulk, ...copies, ...verbs, ...scripts, ...resolvers, ...sessions, ...replicas, ...columns, ...tables, ...schemas, ...promises, ...looking, ...repositories, ...ecosystem, ...decoders, ...rollback, ...databases, ...doctor
 ]

@@ -17,6 +17,7 @@ import { reader, refused, writer } from "../codec.js"
 import { Misfit } from "../decoded.js"
 import { modelOf } from "./made.js"
 import type { ColumnModel, Model } from "./model.js"
+import { adopting } from "./moment.js"
 import { clientOf } from "./sending.js"
 
 /** How rows become values. */
@@ -70,24 +71,29 @@ export const encoder = (db: Database, table: Any, columns?: ReadonlyArray<string
  * @category verbs
  * @since 0.1.0
  */
-export const adopter = (db: Database, table: Any, from: Dialect, columns?: ReadonlyArray<string>): Checked<Encoder> => {
-  const zoned = /tz|time zone|offset/i.test(String(db.dialect.tables?.type({ kind: "timestamp" }, false)))
-  return made(db, table, columns, ({ settings }) => {
-    const { type } = settings
-    if (type.kind === "unknown") return (value) => value ?? null
+export const adopter = (db: Database, table: Any, from: Dialect, columns?: ReadonlyArray<string>): Checked<Encoder> =>
+  made(db, table, columns, ({ settings }) => {
+    const { native, type } = settings
+    const { name, tables } = db.dialect
+    const moment = tables === undefined ? undefined : adopting(type, native[name] ?? String(tables.type(type, false)), tables)
+    const heard = (kind: ColumnType["kind"], value: unknown): unknown => from.tables === undefined ? value : from.tables.read({ kind }, value)
     const read = reader({ type, schema: undefined, schemaTakesNull: false }, true, from)
     const write = writer({ type, schema: undefined, schemaTakesNull: false })
     return (value) => {
       if (value === null || value === undefined) return null
-      if (type.kind === "timestamp" && typeof value === "string") {
-        const exact = micros(value, zoned)
-        if (exact !== undefined) return exact
-      }
+      const at = moment?.(heard("timestamp", value))
+      if (at !== undefined) return at instanceof Date ? write(at) : at
+      if (type.kind === "unknown") return value
+      // What the text says is looked at, and the text is kept: its numbers may have more digits, and its null is not ours.
+      const text = type.kind === "json" ? heard("json", value) : undefined
       const found = read(loosened(type, value))
-      return found instanceof Misfit ? found : write(found)
+      if (found instanceof Misfit) return type.kind === "integer" && isLong(value) ? value : found
+      return typeof text === "string" ? text : write(found)
     }
   })
-}
+
+/** Of 64 bits, which a column of whole numbers may hold: what it does not is refused by its server. */
+const isLong = (value: unknown): boolean => typeof value === "bigint" && BigInt.asIntN(64, value) === value
 
 /** What one dialect has and another has another word for. */
 const loosened = ({ kind }: ColumnType, value: unknown): unknown => {
@@ -96,16 +102,6 @@ const loosened = ({ kind }: ColumnType, value: unknown): unknown => {
   if (kind === "double" && typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) return Number(value)
   if (kind === "date" && value instanceof Date && value.getTime() % 86_400_000 === 0) return value.toISOString().slice(0, 10)
   return value
-}
-
-// A Date holds milliseconds: a text with more stays one, in UTC.
-const micros = (text: string, zoned: boolean): string | undefined => {
-  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)\.(\d{4,6})0*\s*(Z|[+-]\d\d(?::?\d\d)?)?$/i.exec(text)
-  if (parts === null || /^\d{3}0+$/.test(parts[3] ?? "")) return undefined
-  const [, day, time, fraction = "", zone = "Z"] = parts
-  const seconds = Date.parse(`${day}T${time}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`)
-  if (Number.isNaN(seconds)) return undefined
-  return `${new Date(seconds).toISOString().slice(0, 19).replace("T", " ")}.${fraction.padEnd(6, "0")}${zoned ? "+00" : ""}`
 }
 
 const made = (
