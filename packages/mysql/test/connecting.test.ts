@@ -120,11 +120,11 @@ onServers("connecting", (on, { name, url }) => {
       assert.strictEqual(yield* db<string>`SELECT ${"日本 😀"}`.scalar, "日本 😀")
     })))
 
-  for (const charset of ["latin1", "cp1251", "sjis"]) {
+  for (const charset of ["latin1", "cp1251", "sjis", "macce", "utf8mb3"]) {
     it.live(`Q1 where somebody sets ${charset} by hand, texts go in and come out as they are, and the next borrower has none of it`, () =>
       on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
         yield* db`CREATE TABLE words (word VARCHAR(20)) CHARACTER SET utf8mb4`
-        const text = { latin1: "grün é €", cp1251: "привет", sjis: "日本" }[charset] ?? ""
+        const text = { latin1: "grün é €", cp1251: "привет", sjis: "日本", macce: "Žluťoučký", utf8mb3: "日本" }[charset] ?? ""
         yield* Effect.scoped(Effect.gen(function*() {
           const session = yield* db.session
           yield* session.unsafe(`SET NAMES ${charset}`)
@@ -142,7 +142,7 @@ onServers("connecting", (on, { name, url }) => {
       yield* db`CREATE TABLE words (\`größe €\` INTEGER, word VARCHAR(20)) CHARACTER SET utf8mb4`
       yield* db`INSERT INTO words VALUES (1, ${"€"}), (2, ${"abc"})`
       // The driver's converter has no dec8.
-      for (const [charset, foreign] of [["latin1", "日本"], ["cp1251", "é"], ["dec8", "é"]] as const) {
+      for (const [charset, foreign] of [["latin1", "日本"], ["cp1251", "é"], ["dec8", "é"], ["utf8mb3", "😀"], ["utf8", "😀"], ["big5", "À"], ["gbk", "€"], ["sjis", "①"]] as const) {
         yield* Effect.scoped(Effect.gen(function*() {
           const session = yield* db.session
           const kept = session<string>`SELECT CONCAT(${"abc"}, '')`.scalar
@@ -172,6 +172,30 @@ onServers("connecting", (on, { name, url }) => {
       }
       assert.deepStrictEqual(yield* db`SELECT * FROM words WHERE word = ${"€"}`, [{ "größe €": 1, word: "€" }])
     })))
+
+  it.live("Q1 in whatever set by hand a character arrives as it is, or is a DataError", () =>
+    on({ pool: { max: 1 } }, (db) => Effect.gen(function*() {
+      const sets = yield* db<string>`SELECT CHARACTER_SET_NAME AS name FROM information_schema.CHARACTER_SETS`.column("name")
+      const known = [..."\\'\"é¤¯¨ÀŽŁЖ№∙א‘’€Ω①日本かｶ〜～￥繁體简体한ไ\ufffd\u0080ڈ﨑堃镕𠀀😀"]
+      // Each block of the plane has its turn.
+      const texts = [...known, ...Array.from({ length: 120 }, (_, n) => String.fromCodePoint(0xa0 + n * 443 + (n * n) % 443)).filter((text) => text.isWellFormed())]
+      for (const set of sets) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* db.session
+          // Some are no client's, and in armscii8 a parenthesis is none.
+          const isUsable = yield* Effect.isSuccess(Effect.zipRight(session.unsafe(`SET NAMES ${set}`), session.unsafe("SELECT HEX('a') = '61'")))
+          if (!isUsable) return
+          for (const text of texts) {
+            for (const prepared of [true, false]) {
+              const asked = session.unsafe<{ sent: string }>("SELECT HEX(CONVERT(? USING utf8mb4)) AS sent", [text])
+              const answer = yield* Effect.either(prepared ? asked : asked.unprepared)
+              if (answer._tag === "Left") assert.strictEqual(answer.left.reason._tag, "DataError", `${set} ${text}`)
+              else if (set !== "binary") assert.strictEqual(answer.right[0]?.sent, Buffer.from(text).toString("hex").toUpperCase(), `${set} ${text}`)
+            }
+          }
+        }))
+      }
+    })), 60_000)
 
   it.live("Q1 a statement that was prepared before somebody sets a character set reads its parameters in that one", () =>
     on({ pool: { max: 1 } }, (db) => Effect.scoped(Effect.gen(function*() {

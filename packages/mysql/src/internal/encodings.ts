@@ -9,6 +9,7 @@
  * @internal
  */
 import * as Driver from "./driver.js"
+import { strange, sure } from "./unsure.js"
 
 /** A character set in which a session sends its texts. */
 export interface Encoding {
@@ -21,13 +22,13 @@ export interface Encoding {
 // The server's latin1 is cp1252, with the control characters where that has nothing.
 const high = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
 
-// To Node ucs2 is its own order of bytes, and the other two begin with a mark that says theirs.
-const bigEndian: Readonly<Record<string, string>> = { ucs2: "utf-16be", utf16: "utf-16be", utf32: "utf-32be" }
+// To Node ucs2 is its own order of bytes, and the next two begin with a mark that says theirs. macce is Central European.
+const others: Readonly<Record<string, string>> = { ucs2: "utf-16be", utf16: "utf-16be", utf32: "utf-32be", macintosh: "maccenteuro" }
 
 /** The encoding of a collation; on the wire utf8mb3 is utf8mb4. */
 export const encodingOf = (collation: number): string => {
   const encoding = Driver.encodingOf(collation) ?? "utf8"
-  return encoding === "cesu8" ? "utf8" : bigEndian[encoding] ?? encoding
+  return encoding === "cesu8" ? "utf8" : others[encoding] ?? encoding
 }
 
 /** The same of a character set by its name; UTF-8 where it is none, as NULL. */
@@ -46,6 +47,7 @@ export const decode = (bytes: Buffer, from: number, to: number, encoding: string
 }
 
 const encode = (text: string, encoding: string): Buffer => {
+  if (encoding === "utf8") return Buffer.from(text)
   if (encoding === "latin1") return Buffer.from(text.replace(/[^\0-\xff]/gu, (c) => String.fromCharCode(high.indexOf(c) + 0x80)), "latin1")
   try {
     return Driver.encodeText(text, encoding)
@@ -59,18 +61,21 @@ const known = new Map<string, Encoding>()
 /** How a session sends texts whose `character_set_client` is this one; `undefined` for UTF-8. */
 export const of = (charset: string): Encoding | undefined => {
   const encoding = encodingNamed(charset)
-  if (encoding === "utf8") return undefined
   const name = charset.toLowerCase()
+  if (encoding === "utf8" && strange[name] === undefined) return undefined
   const found = known.get(name)
   if (found !== undefined) return found
   const made: Encoding = {
     name,
     encode: (text) => encode(text, encoding),
     holds: (text) => {
+      if (strange[name]?.test(text) === true) return false
       // oxlint-disable-next-line no-control-regex
-      if (/^[\0-\x7f]*$/.test(text)) return true
+      if (encoding === "utf8" || /^[\0-\x7f]*$/.test(text)) return true
+      // It would be what stands for a character that is not there.
+      if (text.includes("\ufffd")) return false
       const bytes = encode(text, encoding)
-      return decode(bytes, 0, bytes.length, encoding) === text
+      return decode(bytes, 0, bytes.length, encoding) === text && sure[name]?.test(bytes.toString("latin1")) !== false
     }
   }
   known.set(name, made)
