@@ -10,12 +10,13 @@
  */
 import * as Options from "@sluice/core/Options"
 import * as Either from "effect/Either"
+import * as Encodings from "./encodings.js"
 
 export interface Charset {
   readonly name: string
   readonly collation: string | undefined
   /** What it has no place for; `undefined` where it holds everything. */
-  readonly foreign: RegExp | undefined
+  readonly foreign: { readonly test: (text: string) => boolean } | undefined
 }
 
 // MySQL's latin1 is cp1252.
@@ -35,6 +36,20 @@ export const charsetOf = (charset: string, collation: string | undefined): Optio
   if (!foreign.has(name)) return Options.refuse("charset", `must be one of ${[...foreign.keys()].join(", ")}`)
   if (collation !== undefined && !/^\w+$/.test(collation)) return Options.refuse("collation", "must be a name of letters, digits and underscores")
   return Either.right({ name, collation: collation?.toLowerCase(), foreign: foreign.get(name) })
+}
+
+const byHand = new Map<string, Charset>()
+
+/** The character set that the server says a session has: the one that it is known to have, or one that somebody has set by hand. */
+export const charsetBy = (given: string, known: Charset | undefined): Charset => {
+  const name = given === "utf8" ? "utf8mb3" : given.toLowerCase()
+  if (known !== undefined && (known.name === "utf8" ? "utf8mb3" : known.name) === name) return known
+  const found = byHand.get(name)
+  if (found !== undefined) return found
+  const encoding = foreign.has(name) ? undefined : Encodings.of(name)
+  const made = { name, collation: undefined, foreign: encoding === undefined ? foreign.get(name) : { test: (text: string) => !encoding.holds(text) } }
+  byHand.set(name, made)
+  return made
 }
 
 /** The assignments by which a session gets it. */

@@ -25,6 +25,8 @@ export interface Charsets {
   readonly client?: string
   /** `character_set_results`: what the names of columns come in; empty where it is NULL. */
   readonly results?: string
+  /** `character_set_connection`: what the server converts texts to. */
+  readonly connection?: string
 }
 
 /** Bits of the status that every answer of the server carries. */
@@ -65,4 +67,4 @@ const charsetsOf = (place: Place): Charsets | undefined => {
   return charsets
 }
 
-const variables: Readonly<Record<string, keyof Charsets>> = { character_set_client: "client", character_set_results: "results" }
+const variables: Readonly<Record<string, keyof Charsets>> = { character_set_client: "client", character_set_results: "results", character_set_connection: "connection" }

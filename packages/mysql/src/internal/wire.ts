@@ -11,7 +11,7 @@ import * as SqlError from "@sluice/core/SqlError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { withdrawn } from "./answer.js"
-import type { Charset } from "./charset.js"
+import { type Charset, charsetBy } from "./charset.js"
 import * as Driver from "./driver.js"
 import * as Encodings from "./encodings.js"
 import { isFatal, toSqlError } from "./errors.js"
@@ -222,9 +222,10 @@ export class Wire {
     return header
   }
 
-  private speaks({ client, results }: Charsets): void {
+  private speaks({ client, connection, results }: Charsets): void {
     if (results !== undefined) this.names = Encodings.encodingNamed(results)
     if (client !== undefined) this.encoding = Encodings.of(client)
+    if (connection !== undefined) this.charset = charsetBy(connection, this.charset)
   }
 
   /** Reads an EOF packet. */
