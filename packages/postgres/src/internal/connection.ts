@@ -336,7 +336,7 @@ const fewest = 4
 const unguard = `ROLLBACK TO SAVEPOINT ${guard}; RELEASE SAVEPOINT ${guard}`
 
 // Procedures and blocks may commit what they have done so far.
-const commits = /^(?:\s|\/\*[^]*?\*\/|--[^\n]*\n)*(?:CALL\b|DO\b[^]*\bCOMMIT\b)/i
+const commits = /^(?:\s|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/|--[^\n]*\n)*(?:CALL\b|DO\b[^]*\bCOMMIT\b)/i
 
 // These end the transaction, or the savepoint, that a savepoint of ours would be in.
 const ending = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b/i

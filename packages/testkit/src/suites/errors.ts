@@ -5,6 +5,7 @@ import { assert } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Database from "@sluice/core/Database"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -59,6 +60,21 @@ export const errors: ReadonlyArray<Case> = [
       yield* fails(db.batch([statement]), "SqlSyntaxError")
       yield* fails(db.script(`${syntaxError};`), "SqlSyntaxError")
       yield* fails(db`SELECT * FROM no_such_table`, "SqlSyntaxError")
+    })
+  },
+  {
+    law: "E1",
+    title: "many comments before a text hold nothing up, whether it parses or not",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const comments = "/* a */ ".repeat(60)
+      const wrong = db.unsafe(`${comments}${bench.profile.sql.syntaxError}`)
+      const [duration] = yield* Effect.timed(Effect.gen(function*() {
+        for (const effect of [wrong, wrong.unprepared, Stream.runDrain(wrong.stream), db.transaction(wrong), db.script(wrong.compile()[0])]) yield* fails(effect as typeof wrong, "SqlSyntaxError")
+        const right = db.unsafe<{ a: number }>(`${comments}SELECT 1 AS a`)
+        for (const rows of [yield* right, [...(yield* Stream.runCollect(right.stream))], yield* db.transaction(right)]) assert.deepStrictEqual(rows, [{ a: 1 }])
+      }))
+      assert.isBelow(Duration.toMillis(duration), 5_000)
     })
   },
   {
