@@ -123,7 +123,7 @@ export class Texts {
     if (at === 0 || (c !== 39 && c !== 36)) return at
     let from = at
     while (from > 0 && isWordPart(text.charCodeAt(from - 1))) from--
-    return c === 36 || (this.lexicon.escapeStrings && at - from === 1) ? from : at
+    return c === 36 || (this.lexicon.escapeStrings && at - from === 1 && (text.charCodeAt(from) | 32) === 101) ? from : at
   }
 
   private refuse(problem: Problem): undefined {

@@ -209,6 +209,21 @@ export const batches: ReadonlyArray<Case> = [
   },
   {
     law: "B1",
+    title: "a text is sent as it is, whatever stands before its strings and in them",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      const each = [
+        db`INSERT INTO things (id, name) VALUES (CASE WHEN x'0A' IS NULL THEN 0 ELSE ${1} END, ${"one"})`,
+        "INSERT INTO things (id, name) VALUES (CASE WHEN X'0a' IS NULL THEN 0 ELSE 2 END, 'two;') /* it's */;",
+        "INSERT INTO things (id, name) VALUES (CASE WHEN x'00' IS NULL THEN 0 ELSE 3 END, '-- é') -- it's;",
+        "INSERT INTO things (id, name) VALUES (4, 'é; it''s');"
+      ]
+      yield* Effect.scoped(Effect.flatMap(batcher(db, {}), (batch) => batch.process(each)))
+      assert.deepStrictEqual(yield* db`SELECT name FROM things ORDER BY id`.column("name"), ["one", "two;", "-- é", "é; it's"])
+    })
+  },
+  {
+    law: "B1",
     title: "a statement that begins or ends a transaction is refused when it is added, and the others of its batch are applied",
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
