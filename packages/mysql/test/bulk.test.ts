@@ -158,6 +158,17 @@ describe.skipIf(isMissing)("bulk", () => {
           assert.deepStrictEqual(yield* db`SELECT * FROM t ORDER BY a`.values, [[1, 1, "x"], [2, 2, "y"], [3, 3, "z"]])
         })))))
 
+      it.live("B1 no value for a moment that must have one is what an INSERT makes of it, and not the time of the load", () =>
+        on({}, (db) => Effect.gen(function*() {
+          yield* db`CREATE TABLE moments (id INT PRIMARY KEY, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), other TIMESTAMP NULL)`
+          const inserted = yield* Effect.either(db`INSERT INTO moments (id, at) VALUES (0, ${null})`)
+          const loaded = yield* Effect.either(written(db, into("moments", ["id", "at"]), [[1, "2024-02-29 12:34:56.789"], [2, null]]))
+          assert.strictEqual(loaded._tag, inserted._tag)
+          const loads = yield* db.transaction(Effect.zipRight(written(db, into("moments", ["id", "at", "other"]), [[3, new Date(1_000), null]]), count(db, "Com_load")))
+          assert.strictEqual(loads, 1)
+          assert.deepStrictEqual(yield* db`SELECT at, other FROM moments WHERE id = 3`.values, [["1970-01-01 00:00:01.000", null]])
+        })))
+
       it.live("B1 what LOAD DATA would take in silence is refused as an INSERT refuses it: no value for a column, a column twice", () =>
         on({}, (db) => Effect.gen(function*() {
           yield* db.unsafe("CREATE TABLE needy (id INT PRIMARY KEY, name VARCHAR(5) NOT NULL COMMENT 'no DEFAULT, AUTO_INCREMENT or GENERATED ALWAYS', n INT NOT NULL DEFAULT 7)")

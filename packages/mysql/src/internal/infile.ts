@@ -16,10 +16,10 @@ import { bytesOf, dateOf, decimalOf, integerOf } from "./types.js"
 import type { Wire } from "./wire.js"
 
 /**
- * What a column takes from a text as it would from a value: `bytes` are written as hexadecimal digits, and `bits` are
- * numbers that a text would not be read as.
+ * What a column takes from a text as it would from a value: `bytes` are written as hexadecimal digits, `bits` are
+ * numbers that a text would not be read as, and a `moment` is a date that would be that of the load where it is NULL.
  */
-export type Kind = "integer" | "real" | "text" | "words" | "date" | "bits" | "bytes" | "opaque"
+export type Kind = "integer" | "real" | "text" | "words" | "date" | "moment" | "bits" | "bytes" | "opaque"
 
 type Rows = ReadonlyArray<ReadonlyArray<unknown>>
 
@@ -195,11 +195,11 @@ export class Encoder {
 }
 
 const takesText: Readonly<Record<Kind, boolean>> = {
-  integer: true, real: true, text: true, words: true, date: true, bits: false, bytes: false, opaque: false
+  integer: true, real: true, text: true, words: true, date: true, moment: true, bits: false, bytes: false, opaque: false
 }
 
 const takesDigits: Readonly<Record<Kind, boolean>> = {
-  integer: true, real: true, text: true, words: false, date: false, bits: true, bytes: false, opaque: false
+  integer: true, real: true, text: true, words: false, date: false, moment: false, bits: true, bytes: false, opaque: false
 }
 
 /** What a bitwise operation takes for itself. */
@@ -209,7 +209,7 @@ const none = "\\N"
 
 /** A value that is no string, as a text of ASCII; `undefined` where an INSERT would not store the same. */
 const written = (value: unknown, kind: Kind, offset: number): string | undefined => {
-  if (value === null || value === undefined) return none
+  if (value === null || value === undefined) return kind === "moment" ? undefined : none
   switch (kind) {
     case "integer":
       return value === 0 ? "0" : integerOf(value)
@@ -222,6 +222,7 @@ const written = (value: unknown, kind: Kind, offset: number): string | undefined
       return text?.startsWith("-") === true ? undefined : text
     }
     case "date":
+    case "moment":
       return dateOf(value, offset)
     case "bytes":
       return bytesOf(value)?.toString("hex")

@@ -85,10 +85,11 @@ const planned = (table: string, target: Bulk.Target): Plan | undefined => {
     // LOAD DATA drops the value of a generated column without a word.
     if (rest.includes("GENERATED ALWAYS")) continue
     const column = name.replaceAll(quoted + quoted, quoted).toLowerCase()
-    const kind = kinds[type.toLowerCase()] ?? "opaque"
+    const isNeeded = / NOT NULL\b/.test(rest)
+    const kind = isNeeded && type.toLowerCase() === "timestamp" ? "moment" : kinds[type.toLowerCase()] ?? "opaque"
     known.set(column, kind)
     // MySQL fills it with an empty value, and warns of nothing.
-    if (!wanted.has(column) && / NOT NULL\b/.test(rest) && !/ (?:DEFAULT|AUTO_INCREMENT)\b/.test(rest)) return undefined
+    if (!wanted.has(column) && isNeeded && !/ (?:DEFAULT|AUTO_INCREMENT)\b/.test(rest)) return undefined
     if (kind === "words" || (kind === "text" && (/ CHARACTER SET (\w+)/.exec(rest)?.[1] ?? charset) !== "utf8mb4")) foreign.add(column)
   }
   // What is UTF-8 already and goes into a column of that is not looked at character by character: 2 % of a load's time.
