@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { BulkSink, Csv, FormatError, Ndjson, Parquet } from "@sluice/batcher"
 import { Database } from "@sluice/core"
 import { BigDecimal, Cause, Chunk, Effect, Exit, FastCheck as fc, Layer, Stream } from "effect"
+import { ByteWriter, ParquetWriter } from "hyparquet-writer"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -217,6 +218,32 @@ describe("Parquet", () => {
     ])
     assert.deepStrictEqual(read.map(({ data }) => JSON.stringify(data, (_, value: unknown) => typeof value === "bigint" ? `${value}n` : value)), [
       `{"n":["1152921504606846977n",-1,0.5],"none":null,"bytes":"AP8="}`, `"text"`
+    ])
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("decimals inside of records, lists and maps have their point, and all of their digits", () => Effect.gen(function*() {
+    const path = file()
+    const decimal = { type: "INT64", converted_type: "DECIMAL", precision: 12, scale: 2, repetition_type: "OPTIONAL" } as const
+    const writer = new ByteWriter()
+    const parquet = new ParquetWriter({
+      writer,
+      schema: [
+        { name: "root", num_children: 3 },
+        { name: "record", repetition_type: "OPTIONAL", num_children: 2 }, { name: "price", ...decimal }, { name: "n", repetition_type: "OPTIONAL", type: "INT32" },
+        { name: "list", repetition_type: "OPTIONAL", converted_type: "LIST", num_children: 1 }, { name: "list", repetition_type: "REPEATED", num_children: 1 },
+        { name: "element", ...decimal },
+        { name: "map", repetition_type: "OPTIONAL", converted_type: "MAP", num_children: 1 }, { name: "key_value", repetition_type: "REPEATED", num_children: 2 },
+        { name: "key", repetition_type: "REQUIRED", type: "BYTE_ARRAY", converted_type: "UTF8" }, { name: "value", ...decimal }
+      ]
+    })
+    void parquet.write({ columnData: [
+      { name: "record", data: [{ price: 12.5, n: 1 }, { n: 2 }, undefined] }, { name: "list", data: [[1.25, undefined, -0.01], [], undefined] },
+      { name: "map", data: [[{ key: "a", value: 7.77 }], [], undefined] }
+    ] })
+    void parquet.finish()
+    writeFileSync(path, writer.getBytes())
+    assert.deepStrictEqual((yield* array(Parquet.read(path))).map((row) => JSON.stringify(row)), [
+      `{"record":{"price":"12.50","n":1},"list":["1.25",null,"-0.01"],"map":{"a":"7.77"}}`, `{"record":{"price":null,"n":2},"list":[],"map":{}}`, "{}"
     ])
   }).pipe(Effect.provide(NodeFileSystem.layer)))
 

@@ -11,7 +11,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, type ParquetParsers, parquetRead, parquetSchema, type SchemaElement } from "hyparquet"
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, type ParquetParsers, parquetRead, parquetSchema, type SchemaElement, type SchemaTree } from "hyparquet"
 import { compressors } from "hyparquet-compressors"
 import { FormatError } from "../../FormatError.js"
 import type { Description, Row } from "../../Parquet.js"
@@ -34,10 +34,10 @@ export const read = (path: string, columns: ReadonlyArray<string> | undefined, i
   Stream.unwrapScoped(Effect.gen(function*() {
     const file = yield* opened(path)
     const metadata = yield* tried(path, () => parquetMetadataAsync(file))
-    const top = parquetSchema(metadata).children.map(({ element }) => element)
-    const missing = columns?.find((name) => !top.some((element) => element.name === name))
+    const top = parquetSchema(metadata).children
+    const missing = columns?.find((name) => !top.some(({ element }) => element.name === name))
     if (missing !== undefined) return yield* Effect.fail(new FormatError({ format: "parquet", path, message: `${path} has no column ${missing}` }))
-    const decimals = new Map(top.filter(isDecimal).map((element) => [element.name, element.scale ?? 0]))
+    const decimals = top.filter(hasDecimal)
     const schema = metadata.schema.map((element): SchemaElement => isDecimal(element) ? raw(element) : element.logical_type?.type === "JSON" ? { ...element, converted_type: "JSON" } : element)
     let start = 0
     const groups = metadata.row_groups.map(({ num_rows }) => {
@@ -57,7 +57,7 @@ export const read = (path: string, columns: ReadonlyArray<string> | undefined, i
             found = all
           }
         })
-        for (const row of found) for (const [name, scale] of decimals) if (name in row) row[name] = decimalOf(row[name], scale)
+        for (const row of found) for (const column of decimals) if (column.element.name in row) row[column.element.name] = exact(column, row[column.element.name])
         return Chunk.unsafeFromArray(found)
       })
     return Stream.flattenChunks(Stream.mapEffect(Stream.fromIterable(groups), rows))
@@ -85,6 +85,28 @@ const opened = (path: string) =>
   })
 
 const isDecimal = ({ converted_type, logical_type }: SchemaElement): boolean => converted_type === "DECIMAL" || logical_type?.type === "DECIMAL"
+
+const hasDecimal = ({ children, element }: SchemaTree): boolean => children.length === 0 ? isDecimal(element) : children.some(hasDecimal)
+
+/** A value of this part of the schema with its decimals as texts, at any depth. */
+const exact = (part: SchemaTree, value: unknown): unknown => {
+  const { children, element } = part
+  if (value === null || value === undefined || !hasDecimal(part)) return value
+  const [inner, other] = children
+  // What stands between a list and its elements, and between a map and its values, the library leaves out.
+  const wraps = other === undefined && inner?.element.repetition_type === "REPEATED"
+  if (Array.isArray(value)) {
+    const each = wraps && element.converted_type === "LIST" ? (inner.children[0] ?? inner) : part
+    return value.map((one) => exact(each, one))
+  }
+  if (inner === undefined) return decimalOf(value, element.scale ?? 0)
+  if (typeof value !== "object") return value
+  const of = wraps && element.converted_type === "MAP" ? () => inner.children[1] : (name: string) => children.find((child) => child.element.name === name)
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => {
+    const child = of(name)
+    return [name, child === undefined ? one : exact(child, one)]
+  }))
+}
 
 const raw = ({ converted_type: _, logical_type: __, ...element }: SchemaElement): SchemaElement => element
 
