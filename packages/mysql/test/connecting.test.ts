@@ -305,7 +305,7 @@ onServers("connecting", (on, { name, url }) => {
       const path = yield* folder({
         "my.cnf": `# a comment\n; another\n[mysqld]\nport = 1\n[client]\nhost = "${hostname}" # here\nport=${port}\nuser = 'nobody' \n` +
           "loose_database = no_such\\\\nor_\\this\ndefault-character-set=latin1\nprompt=\\u>\nskip-ssl\n!include {folder}/more.cnf\n!includedir {folder}/d\n",
-        "more.cnf": `[client]\nuser=${username}\ndatabase=mysql\ninit_command="SET @a = 'x # y'"\n[special]\ninit-command = SET @a\\s=\\s'z'\n[client_prod]\ndefault_character_set = utf8mb4\n`,
+        "more.cnf": `[client]\nuser=${username}\ndatabase=mysql\ninit_command="SET @a = 'x # y'"\n[Special ]\ninit-command = SET @a\\s=\\s'z'\n[ special]\nuser = wrong\n[quoted]\ninit-command = SET @a = 'p'"#'" 'q' # here\n[open]\ninit-command = SET @a = 'r' -- 's # here\n[client_prod]\ndefault_character_set = utf8mb4\n`,
         "other.cnf": "[client\nuser = x\n"
       })
       yield* Effect.sync(() => writeFileSync(join(path, "my.cnf.ignored"), "[client]\nuser=wrong\n"))
@@ -317,6 +317,9 @@ onServers("connecting", (on, { name, url }) => {
       const state = (db: Database.Database) => Effect.map(db.unsafe("SELECT @@port, DATABASE(), @@character_set_connection, @a").values, ([row]) => row)
       assert.deepStrictEqual(yield* using({ readDefaultFile }, state), [Number(port), "mysql", "latin1", "x # y"])
       assert.deepStrictEqual(yield* using({ readDefaultFile, readDefaultGroup: "special" }, state), [Number(port), "mysql", "latin1", "z"])
+      // A quote may stand anywhere, and one that is never closed is one of its letters.
+      assert.deepStrictEqual(yield* using({ readDefaultFile, readDefaultGroup: "quoted" }, state), [Number(port), "mysql", "latin1", "p#'q"])
+      assert.deepStrictEqual(yield* using({ readDefaultFile, readDefaultGroup: "open" }, state), [Number(port), "mysql", "latin1", "r"])
       const suffixed = Effect.withConfigProvider(using({ readDefaultFile }, state), ConfigProvider.fromMap(new Map([["MYSQL_GROUP_SUFFIX", "_prod"]])))
       assert.deepStrictEqual(yield* suffixed, [Number(port), "mysql", "utf8mb4", "x # y"])
       // A field wins over the url, the url over the file.
@@ -360,7 +363,7 @@ describe("an option file that cannot be kept", () => {
         ["[client]\npassword", "password"], ["[client]\nport = s3cr3t", "port"], ["[client]\nssl-mode = s3cr3t", "ssl-mode"],
         ["[client]\nssl-capath = /s3cr3t", "ssl-capath is not supported: name the file, with ssl-ca"],
         ["[client]\nssl-crlpath = /s3cr3t", "ssl-crlpath"], ["[client]\ntls-version = TLSv1.1,TLSv1.3", "tls-version"], ["[client]\ntls_version = s3cr3t", "tls-version"],
-        ["[client]\npassword = \"s3cr3t", "line 2"], ["[client]\nssl-ca = /no/such/ca.pem", "ca.pem"],
+        ["[client\npassword = s3cr3t", "line 1"], ["[client]\nssl-ca = /no/such/ca.pem", "ca.pem"],
         ["!include /no/such/my.cnf", "/no/such/my.cnf"], ["!includedir /no/such", "/no/such"], ["!included s3cr3t", "line 1"]
       ] as const) {
         const [named, message] = yield* said(text)

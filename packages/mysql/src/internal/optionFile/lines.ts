@@ -23,13 +23,11 @@ export const parseLine = (text: string): Line | undefined => {
   }
   if (line.startsWith("[")) {
     const end = line.indexOf("]")
-    return end === -1 ? { kind: "malformed" } : { kind: "group", name: line.slice(1, end).trim() }
+    return end === -1 ? { kind: "malformed" } : { kind: "group", name: line.slice(1, end).trimEnd() }
   }
-  const equals = line.indexOf("=")
-  const comment = line.indexOf("#")
-  if (equals === -1 || (comment !== -1 && comment < equals)) return optionOf(comment === -1 ? line : line.slice(0, comment), undefined)
-  const value = valueOf(line.slice(equals + 1).trim())
-  return value === undefined ? { kind: "malformed" } : optionOf(line.slice(0, equals), value)
+  const said = uncommented(line)
+  const equals = said.indexOf("=")
+  return equals === -1 ? optionOf(said, undefined) : optionOf(said.slice(0, equals), valueOf(said.slice(equals + 1).trim()))
 }
 
 // Dashes and underscores are the same, and a `loose` option is one that may be unknown.
@@ -38,25 +36,23 @@ const optionOf = (name: string, value: string | undefined): Line => {
   return plain === "" ? { kind: "malformed" } : { kind: "option", name: plain, value }
 }
 
-/** Without its quotes or its comment, and with its escapes; `undefined` where a quote is not closed. */
-const valueOf = (text: string): string | undefined => {
-  const quote = text[0]
-  if (quote === "'" || quote === "\"") {
-    const end = closing(text, quote)
-    if (end === -1) return undefined
-    const rest = text.slice(end + 1).trim()
-    return rest === "" || rest.startsWith("#") ? unescape(text.slice(1, end)) : undefined
+// A comment begins anywhere but between quotes, and quotes may stand anywhere, of a name as well.
+const uncommented = (line: string): string => {
+  let quote: string | undefined
+  for (let i = 0; i < line.length; i++) {
+    const char = line[i]
+    if (quote === undefined && char === "#") return line.slice(0, i)
+    if (quote !== undefined && char === "\\") i++
+    else if (char === quote) quote = undefined
+    else if (quote === undefined && (char === "'" || char === "\"")) quote = char
   }
-  const comment = text.indexOf("#")
-  return unescape((comment === -1 ? text : text.slice(0, comment)).trim())
+  return line
 }
 
-const closing = (text: string, quote: string): number => {
-  for (let i = 1; i < text.length; i++) {
-    if (text[i] === "\\") i++
-    else if (text[i] === quote) return i
-  }
-  return -1
+/** Without the quotes that it is between, and with its escapes. */
+const valueOf = (text: string): string => {
+  const isQuoted = text.length > 1 && (text[0] === "'" || text[0] === "\"") && text.endsWith(text[0])
+  return unescape(isQuoted ? text.slice(1, -1) : text)
 }
 
 const escapes: Readonly<Record<string, string>> = { b: "\b", t: "\t", n: "\n", r: "\r", s: " ", "\\": "\\", "'": "'", "\"": "\"" }

@@ -31,7 +31,7 @@ const places = (): ReadonlyArray<string> => ["/etc/my.cnf", "/etc/mysql/my.cnf",
 export const read = (file: string | undefined, group: string | undefined, suffix: string): Effect.Effect<Entries, Failure> =>
   Effect.gen(function*() {
     const plain = ["client", ...(group === undefined ? [] : [group])]
-    const groups = new Set([...plain, ...(suffix === "" ? [] : plain.map((each) => `${each}${suffix}`))])
+    const groups = new Set([...plain, ...(suffix === "" ? [] : plain.map((each) => `${each}${suffix}`))].map((name) => name.toLowerCase()))
     const entries = new Map<string, string | undefined>()
     if (file !== undefined) yield* readInto(entries, groups, file, 0)
     else for (const place of places()) {
@@ -54,7 +54,7 @@ const readInto = (entries: Map<string, string | undefined>, groups: ReadonlySet<
           yield* Options.refuse("readDefaultFile", `cannot be read: line ${n + 1} of ${file} is malformed`)
           break
         case "group":
-          isWanted = groups.has(line.name)
+          isWanted = groups.has(line.name.toLowerCase())
           break
         case "include":
           for (const included of line.what === "file" ? [line.path] : yield* filesIn(line.path)) yield* readInto(entries, groups, included, depth + 1)
