@@ -10,6 +10,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Bulk from "./Bulk.js"
 import type * as Dialect from "./Dialect.js"
+import type { Outcome } from "./Reason.js"
 import type { SqlError } from "./SqlError.js"
 
 /**
@@ -40,8 +41,10 @@ export interface Query {
   readonly rowMode: "object" | "array" | "bytes"
   /** `false`: sent without preparing it and without caching it. */
   readonly prepare: boolean
-  /** By its text this statement writes nothing. */
+  /** By its words this statement writes nothing. */
   readonly readOnly: boolean
+  /** By its text it calls what may be a function of somebody's own, which may write all the same. Default false. */
+  readonly callsUnknown?: boolean | undefined
   /** By its text this statement may answer with rows. */
   readonly returnsRows: boolean
   /** The type of 64-bit integers for this statement; `undefined` is the setting of the database. */
@@ -55,6 +58,23 @@ export interface Query {
   /** What a column is in its table (`table`, `nullable`) is wanted, also where the server must be asked for it. Default false. */
   readonly describes?: boolean | undefined
 }
+
+/**
+ * What became of a statement whose answer cannot be told: of one that failed half-way, or was `answered` with what does not fit.
+ * Only one that reads, and calls nothing that may write, has surely done nothing.
+ *
+ * @example
+ * ```ts
+ * import { Connection } from "@sluice/core"
+ *
+ * const lost = Connection.outcomeOf({ readOnly: true, callsUnknown: true }) // unknown
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const outcomeOf = ({ callsUnknown, readOnly }: Pick<Query, "readOnly" | "callsUnknown">, answered?: "answered"): Outcome =>
+  readOnly ? callsUnknown === true ? "unknown" : "not-applied" : answered === undefined ? "unknown" : "applied"
 
 /**
  * A column of a result. `type` is the dialect's own name for it, `undefined` where the database does not say.

@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import { harmless } from "./internal/sqlLexer/functions.js"
 import { Lexer as Reader } from "./internal/sqlScript/Lexer.js"
 
 /**
@@ -216,6 +217,8 @@ export interface Classification {
   readonly verb: string
   /** It writes and locks nothing: SELECT, VALUES and EXPLAIN without FOR UPDATE, FOR SHARE, INTO or a writing WITH. */
   readonly readOnly: boolean
+  /** It calls what is no known function of the servers' own, and may write, whatever its verb is. */
+  readonly callsUnknown: boolean
   /** It may answer with rows. */
   readonly returnsRows: boolean
   /** It may leave something behind on its session: the leading word is none of the plain ones, or it holds `:=`. */
@@ -247,14 +250,21 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
   let writes = false
   let returning = false
   let assigns = false
+  let callsUnknown = false
   let previous = ""
+  // What stands before the word before: `AS t(a, b)` and `::numeric(10, 2)` call nothing, and `app.count(a)` is no count.
+  let before = ""
   const token = new Reader(lexicon)
   for (let at = 0; token.read(sql, at); at = token.end) {
     if (token.kind === "symbol") {
       const symbol = sql[token.start]
-      if (symbol === "(") depth++
-      else if (symbol === ")") depth--
+      if (symbol === "(") {
+        const isNamed = before === "AS" || before === "::" || (first === "WITH" && verb === "WITH" && depth === 0)
+        if (previous !== "" && !isNamed && (before === "." || !harmless.has(previous))) callsUnknown = true
+        depth++
+      } else if (symbol === ")") depth--
       else if (token.end - token.start === 2 && sql[token.start + 1] === "=") assigns = true
+      before = sql.slice(token.start, token.end)
       previous = ""
     } else if (token.kind === "word") {
       const word = sql.slice(token.start, token.end).toUpperCase()
@@ -269,13 +279,18 @@ export const classify = (sql: string, lexicon: Lexicon): Classification => {
         if (word === "SHARE" && (previous === "FOR" || previous === "KEY" || previous === "IN")) writes = true
         if (word === "RETURNING" || word === "OUTPUT") returning = true
       }
+      before = previous === "" ? before : previous
       previous = word
+    } else if (token.kind !== "comment") {
+      before = previous === "" ? before : previous
+      previous = token.kind === "name" ? "\"" : ""
     }
   }
   const readOnly = readVerbs.has(verb) && !writes
   return {
     verb,
     readOnly,
+    callsUnknown,
     returnsRows: readVerbs.has(verb) || returning || !plainVerbs.has(first),
     leavesState: !plainVerbs.has(first) || assigns
   }

@@ -62,6 +62,8 @@ export interface Texts {
    * text that calls it.
    */
   readonly halfway?: { readonly create: string; readonly call: string }
+  /** Makes a function `adding(n)` that inserts `n` into `things` with a name of its own, and answers with `n`. */
+  readonly adding?: string
   /** A query that answers with its one parameter as a float, where a bare parameter is something else. */
   readonly float?: string
 }

@@ -10,7 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { Connection, Query, Rows } from "../Connection.js"
+import { type Connection, outcomeOf, type Query, type Rows } from "../Connection.js"
 import * as Reason from "../Reason.js"
 import * as SqlError from "../SqlError.js"
 import { type Client, poolOf, scopeFor, writing } from "./client.js"
@@ -240,6 +240,6 @@ const withTimeout = <A, R>(
         statement: prepared.query.sql,
         operation: "execute",
         timeout: prepared.timeout,
-        outcome: prepared.query.readOnly ? "not-applied" : "unknown"
+        outcome: outcomeOf(prepared.query)
       })
     ))

@@ -35,6 +35,7 @@ export const executeAll = (
     const queries: Array<Query> = []
     let leavesState = false
     let readOnly = true
+    let callsUnknown = false
     let timeout: number | undefined = 0
     for (const statement of own) {
       const prepared = statement.batched(fiber.currentContext)
@@ -43,10 +44,11 @@ export const executeAll = (
       queries.push(query)
       leavesState ||= prepared.right.leavesState
       readOnly &&= query.readOnly
+      callsUnknown ||= query.callsUnknown === true
       timeout = timeout === undefined || query.timeout === undefined ? undefined : timeout + query.timeout
     }
     const first = queries[0]!
-    const whole: Prepared = { query: { ...first, readOnly, timeout }, leavesState, timeout: "database", label: undefined }
+    const whole: Prepared = { query: { ...first, readOnly, callsUnknown, timeout }, leavesState, timeout: "database", label: undefined }
     let at = 0
     const scope = scopeFor(client, fiber.currentContext, own[0]!.scope)
     const run = heard((result: Result) => answered(own[at++]!.resultOf(result)), (told) =>

@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import type * as Schema from "effect/Schema"
 import type { Scope as EffectScope } from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type { Connection, Query, Result, Rows } from "../Connection.js"
+import { type Connection, outcomeOf, type Query, type Result, type Rows } from "../Connection.js"
 import * as Cursor from "../Cursor.js"
 import * as Reason from "../Reason.js"
 import type { RowDecoder } from "../RowDecoder.js"
@@ -375,7 +375,7 @@ export class StatementImpl<A> extends Effectable.Class<ReadonlyArray<A>, SqlErro
     const compiled = this.compiled(true)
     if (Either.isLeft(compiled)) return { outcome: "not-applied" }
     const { sql } = compiled.right
-    return { outcome: classify(this.client, sql).readOnly ? "not-applied" : "applied", statement: sql }
+    return { outcome: outcomeOf(classify(this.client, sql), "answered"), statement: sql }
   }
 
   decode<B, I>(schema: Schema.Schema<B, I>): Statement<B, never> {

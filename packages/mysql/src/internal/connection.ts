@@ -9,6 +9,7 @@
  */
 import type * as Bulk from "@sluice/core/Bulk"
 import type * as Connection from "@sluice/core/Connection"
+import { outcomeOf } from "@sluice/core/Connection"
 import type * as Dialect from "@sluice/core/Dialect"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
@@ -156,7 +157,7 @@ export class Mysql implements Connection.Connection {
   // ERR packets carry no status: where a transaction may have begun or ended, the server is asked, once (law T7).
   private failed<A>(error: Driver.DriverError, query: Connection.Query, resume: Resume<A>): void {
     const unsent = Wires.isUnsent(error)
-    const failure = this.reason(error, { operation: "execute", statement: query.sql, harmless: unsent || query.readOnly })
+    const failure = this.reason(error, { operation: "execute", statement: query.sql, harmless: unsent || outcomeOf(query) === "not-applied" })
     this.told(Exit.fail(failure), unsent || isFatal(error) || !this.isDoubtful(query.sql), resume)
   }
 
@@ -196,7 +197,7 @@ export class Mysql implements Connection.Connection {
   private cursor(query: Connection.Query, text: Text, isPrepared: boolean): Cursor {
     return new Cursor(this.wire, text, isPrepared, {
       size: Math.max(1, Math.trunc(query.fetchSize) || 1000),
-      failure: (error) => this.reason(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || query.readOnly }),
+      failure: (error) => this.reason(error, { operation: "stream", statement: query.sql, harmless: Wires.isUnsent(error) || outcomeOf(query) === "not-applied" }),
       unread: (unfit) => unread(unfit, query),
       columns: (fields) => {
         const twice = query.duplicates === "error" && query.rowMode === "object" ? duplicate(fields, query) : undefined

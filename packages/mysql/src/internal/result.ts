@@ -5,6 +5,7 @@
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
+import { outcomeOf } from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import type { Unfit } from "./decode.js"
@@ -95,7 +96,7 @@ const read = (
 /** A value that could not be read, as a DataError. */
 export const unread = (unfit: Unfit, query: Connection.Query): SqlError.SqlError => {
   const { column, message } = unfit
-  const outcome = query.readOnly ? "not-applied" : "applied"
+  const outcome = outcomeOf(query, "answered")
   return SqlError.make(new Reason.DataError({ message, column, operation: "decode", statement: query.sql, outcome, cause: unfit }))
 }
 
@@ -128,5 +129,5 @@ export const duplicate = ({ duplicate }: Fields, query: Connection.Query): SqlEr
     found: 0,
     column: duplicate,
     statement: query.sql,
-    outcome: query.readOnly ? "not-applied" : "applied"
+    outcome: outcomeOf(query, "answered")
   }))

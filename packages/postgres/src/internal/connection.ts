@@ -9,6 +9,7 @@
  */
 import type * as Bulk from "@sluice/core/Bulk"
 import type * as Connection from "@sluice/core/Connection"
+import { outcomeOf } from "@sluice/core/Connection"
 import type * as Dialect from "@sluice/core/Dialect"
 import type * as Hosts from "@sluice/core/Hosts"
 import * as SqlError from "@sluice/core/SqlError"
@@ -206,8 +207,8 @@ export class Postgres implements Connection.Connection {
   }
 
   /** The failure of a statement. What was sent inside a transaction and did not commit it has left nothing. */
-  failure(error: DriverError, query: Pick<Connection.Query, "sql" | "readOnly">, operation: string, inTransaction: boolean): SqlError.SqlError {
-    const harmless = isUnsent(error) || query.readOnly || (inTransaction && !ending.test(query.sql))
+  failure(error: DriverError, query: Pick<Connection.Query, "sql" | "readOnly" | "callsUnknown">, operation: string, inTransaction: boolean): SqlError.SqlError {
+    const harmless = isUnsent(error) || outcomeOf(query) === "not-applied" || (inTransaction && !ending.test(query.sql))
     const demoted = error.code === "25006" && isDemoted(this.wire, inTransaction) ? this.settings.demoted : undefined
     const partly = !inTransaction && !isUnsent(error) && commits.test(query.sql)
     return toSqlError(error, { operation, statement: query.sql, harmless, partly, demoted })

@@ -4,6 +4,7 @@
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
+import { outcomeOf } from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import { Unfit } from "./decode.js"
@@ -30,6 +31,6 @@ export const unfit = (error: unknown, query: Connection.Query): SqlError.SqlErro
     column: error instanceof Unfit ? error.column : undefined,
     operation: "decode",
     statement: query.sql,
-    outcome: query.readOnly ? "not-applied" : "applied",
+    outcome: outcomeOf(query, "answered"),
     cause: error
   }))

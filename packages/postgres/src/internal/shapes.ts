@@ -7,6 +7,7 @@
  * @internal
  */
 import type * as Connection from "@sluice/core/Connection"
+import { outcomeOf } from "@sluice/core/Connection"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
 import { copy, decoderOf, type Decoder, type Reading, type Registered } from "./decode.js"
@@ -74,7 +75,7 @@ export class Shape {
       found: 0,
       column: twice.name,
       statement: query.sql,
-      outcome: query.readOnly ? "not-applied" : "applied"
+      outcome: outcomeOf(query, "answered")
     }))
   }
 }

@@ -26,6 +26,7 @@ const common = {
     create: "CREATE PROCEDURE halfway() BEGIN INSERT INTO things (id, name) VALUES (1, 'one'); SIGNAL SQLSTATE '45000'; END",
     call: "CALL halfway()"
   },
+  adding: "CREATE FUNCTION adding(n BIGINT) RETURNS BIGINT DETERMINISTIC MODIFIES SQL DATA BEGIN INSERT INTO things (id, name) VALUES (n, CONCAT('added ', n)); RETURN n; END",
   longStep: undefined,
   literals: ["'\\''", "'\\\\'", "\"(')\"", "'`#'", "_utf8mb4 'x'"],
   lastId: "LAST_INSERT_ID()",

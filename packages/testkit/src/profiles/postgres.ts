@@ -44,6 +44,10 @@ INSERT INTO things (id, name) VALUES (2, 'c')`,
     END $$`,
     call: "CALL halfway()"
   },
+  adding: `CREATE FUNCTION adding(n BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO things (id, name) VALUES (n, 'added ' || n);
+    RETURN n;
+  END $$`,
   // A number with a fraction is a numeric, as its literal would be.
   float: "SELECT CAST($1 AS DOUBLE PRECISION) AS v"
 }

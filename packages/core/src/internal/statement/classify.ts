@@ -12,7 +12,7 @@ const cachedLength = 10_000
 // A write whose words say nothing else, and which is mostly another text each time: 0.2 µs where the lexer takes 2.
 const plainWrite = /^(?:INSERT|UPDATE|DELETE)\s/i
 const elsewhere = /RETURNING|OUTPUT|:=/i
-const writes = { readOnly: false, returnsRows: false, leavesState: false }
+const writes = { readOnly: false, callsUnknown: false, returnsRows: false, leavesState: false }
 
 /** What the words of a text say, and what its dialect knows besides. */
 export const classify = (client: Client, sql: string): SqlScript.Classification => {

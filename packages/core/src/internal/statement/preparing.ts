@@ -71,6 +71,7 @@ export const prepare = (
     rowMode,
     prepare: mode.prepare,
     readOnly: classification.readOnly,
+    callsUnknown: classification.callsUnknown,
     returnsRows: classification.returnsRows,
     integers: options.integers ?? (context.unsafeMap.get(StockClient.SafeIntegers.key) === true ? "bigint" : client.settings.integers),
     duplicates: options.duplicates ?? client.settings.duplicates,

@@ -143,6 +143,27 @@ export const cuts: ReadonlyArray<Case<Bench>> = [
     })
   },
   {
+    law: "E2",
+    title: "a SELECT of a function that writes is unknown where its answer was cut: that it reads, its words alone say",
+    needs: ["server", "procedures"],
+    within: 60_000,
+    run: (bench) => Effect.gen(function*() {
+      const proxy = yield* bench.proxy
+      yield* bench.side.unsafe(bench.profile.sql.adding ?? "")
+      const work = (id: number) => (db: Database.Database) => db.unsafe(`SELECT adding(${id}) AS n`)
+      const { bytes } = yield* cut(bench, proxy, undefined, work(1_000))
+      const tally: Tally = { done: 0, "not-applied": 0, applied: 0, unknown: 0 }
+      let id = 1_000
+      for (const where of everywhere(bytes)) {
+        id++
+        const { exit } = yield* cut(bench, proxy, where, work(id))
+        const isThere = (yield* bench.side`SELECT id FROM things WHERE id = ${id}`).length === 1
+        yield* compared(tally, exit, isThere, `${where.direction} ${where.after} of ${bytes[where.direction]}`)
+      }
+      assert.isTrue(tally.done >= 1 && tally.unknown > 5, JSON.stringify(tally))
+    })
+  },
+  {
     law: "S3",
     title: "a stream that is cut after any of its bytes gives the rows before it, then a failure",
     needs: ["server", "streaming"],
