@@ -204,6 +204,11 @@ describe("split of a stream", () => {
     }), { numRuns: 3_000 })
   })
 
+  it("takes a long token in parts for what it is, between the words of COPY", () => {
+    const text = `COPY t FROM 0x${"f".repeat(1_200)} STDIN`
+    assert.deepStrictEqual(gathered([text.slice(0, 1_150), text.slice(1_150)], pg), [Either.right({ text, line: 1 })])
+  })
+
   it("takes UTF-8 that is cut inside of a character, with a mark at its start", () => {
     const bytes = new TextEncoder().encode("\ufeffSELECT '😀é'; SELECT 2")
     const parts = gathered([...bytes].map((byte) => Uint8Array.of(byte)), SqlScript.ansi)

@@ -119,6 +119,7 @@ export class Splitter {
       if (kind === "string" || kind === "name") {
         begin()
         if (!body.isPlain) body.feed("")
+        this.copy.feed("")
         continue
       }
       if (this.delimiter !== ";") {
@@ -166,7 +167,8 @@ export class Splitter {
           count(start)
           return this.stop(out, "command of psql", this.line)
         }
-        if (!isResumed && this.copy.feed(text.slice(start, at))) {
+        // A token so long that it is read in parts is no word of COPY's, and stands where one would.
+        if (this.copy.feed(isResumed ? "" : text.slice(start, at))) {
           begin()
           return this.stop(out, "COPY from stdin", this.startLine)
         }
