@@ -74,7 +74,10 @@ export interface Options extends BatchPolicy.Limits {
    * and nothing later is sent.
    */
   readonly deadLetter?: DeadLetter | undefined
-  /** Sends compatible INSERTs that follow each other as one of many rows, with their parameters (`InsertMerge`). Default `false`. */
+  /**
+   * Sends compatible INSERTs that follow each other as one of many rows, with their parameters (`InsertMerge`). Default `false`. MySQL
+   * refuses a value in company as it does alone only by a strict sql_mode, in a table with transactions.
+   */
   readonly mergeInserts?: boolean | undefined
   /**
    * Multiplies `maxBytes` by `referenceColumnCount` through the columns of the first INSERT, within the two factors: wide

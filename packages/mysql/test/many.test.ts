@@ -3,11 +3,14 @@
  * user's is ever two statements by it.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Batcher from "@sluice/batcher/Batcher"
+import * as BulkSink from "@sluice/batcher/BulkSink"
 import * as Database from "@sluice/core/Database"
 import * as SqlError from "@sluice/core/SqlError"
 import type * as Mysql from "@sluice/mysql/Mysql"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { isMissing, servers } from "./server.js"
 
 const failure = <A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<SqlError.SqlError, Error> =>
@@ -137,6 +140,26 @@ describe.skipIf(isMissing)("executeMany", () => {
           }
           assert.strictEqual(yield* db<string>`SELECT SUM(n) FROM t`.scalar, "0")
         })), 30_000)
+
+      it.live("Q1 a value that is refused alone is refused among many, whatever the table's engine and the session's sql_mode", () =>
+        Effect.forEach([["", "InnoDB"], ["STRICT_TRANS_TABLES", "MyISAM"], ["STRICT_ALL_TABLES", "MyISAM"]] as const, ([sqlMode, engine]) =>
+          on({ sqlMode }, (db) => Effect.gen(function*() {
+            yield* db.unsafe(`CREATE TABLE t (id INT, n TINYINT NOT NULL) ENGINE = ${engine}`)
+            const insert = "INSERT INTO t VALUES (?, ?)"
+            for (const value of sqlMode === "" ? [null] : [null, 300]) {
+              const alone = (yield* failure(db.unsafe(insert, [1, value]))).reason._tag
+              const rows = range(20).map((n) => ({ id: n, n: n === 12 ? value : 1 }))
+              const batch = Effect.scoped(Effect.flatMap(Batcher.make({ onLeft: () => Effect.void }), (batch) => batch.process(rows.map(({ id, n }) => db.unsafe(insert, [id, n])))))
+              const bulk = BulkSink.load(Stream.fromIterable(rows), { table: "t", columns: ["id", "n"] })
+              for (const way of [Effect.asVoid(db.executeMany(insert, rows.map(({ id, n }) => [id, n]))), Effect.asVoid(batch), Effect.asVoid(bulk)]) {
+                const error = yield* Effect.flip(way).pipe(Effect.provideService(Database.Database, db))
+                assert.strictEqual((SqlError.isSqlError(error) ? error : error.error).reason._tag, alone, `${value} in ${engine} with ${sqlMode}`)
+              }
+              // What a table without transactions has taken stays.
+              assert.deepStrictEqual(yield* db`SELECT DISTINCT id FROM t ORDER BY id`.column("id"), engine === "InnoDB" ? [] : range(12))
+              yield* db`DELETE FROM t`
+            }
+          })), { discard: true }))
 
       it.live("what the server does not prepare is sent as a text, once; a session keeps what it set", () =>
         on({}, (db) => Effect.gen(function*() {

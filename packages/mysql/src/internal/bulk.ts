@@ -46,6 +46,8 @@ class Writer implements Bulk.Writer {
   private ahead: Fiber.Fiber<void, SqlError.SqlError> | undefined = undefined
   private applied = 0
   private rejected = 0
+  /** INSERTs may have many rows. It is asked before the first of them. */
+  private isStrict: boolean | undefined = undefined
 
   constructor(private readonly connection: Mysql, private readonly target: Bulk.Target, private plan: Loading.Plan | undefined) {
     const columns = target.columns.map((name) => `\`${name.replaceAll("`", "``")}\``)
@@ -70,13 +72,13 @@ class Writer implements Bulk.Writer {
       if (ragged !== -1) return Effect.zipRight(this.drained, Exit.fail(uneven(ragged, rows[ragged]?.length ?? 0, length, this.head)))
       const encoder = this.plan === undefined ? undefined : Loading.encoder(this.connection, this.plan, rows, this.buffers, this.ahead !== undefined)
       const isLoad = encoder !== undefined && !encoder.isUnfit
-      const inserts = isLoad ? undefined : this.inserts(rows)
-      if (inserts instanceof SqlError.SqlError) return Effect.zipRight(this.drained, Exit.fail(inserts))
+      const texts = isLoad ? undefined : this.texts(rows)
+      if (texts instanceof SqlError.SqlError) return Effect.zipRight(this.drained, Exit.fail(texts))
       const taken = Deferred.unsafeMake<void>(FiberId.none)
       const work = Effect.suspend(() => {
         const source = isLoad && this.plan !== undefined ? encoder : undefined
         source?.whenTaken(() => Deferred.unsafeDone(taken, Exit.void))
-        return this.work(rows, source, inserts)
+        return this.work(rows, source, texts)
       })
       // What comes next is encoded when the server has enough to do: sooner, it would wait for that and not for us.
       return Effect.uninterruptibleMask((restore) =>
@@ -113,7 +115,7 @@ class Writer implements Bulk.Writer {
 
   // ---- one write ----
 
-  private work(rows: Rows, encoder: Encoder | undefined, encoded: ReadonlyArray<Part> | undefined): Effect.Effect<void, SqlError.SqlError> {
+  private work(rows: Rows, encoder: Encoder | undefined, encoded: ReadonlyArray<string> | undefined): Effect.Effect<void, SqlError.SqlError> {
     // Law T7: what belongs to a transaction that the server ended is not sent outside of it.
     if (this.isNested && this.connection.transaction === "none") {
       return Exit.fail(SqlError.make(new Reason.TransactionAbortedError({ message: "the transaction is over: the server ended it", operation: "bulk" })))
@@ -123,8 +125,8 @@ class Writer implements Bulk.Writer {
       this.rejected += ignored
     }
     if (encoder === undefined || this.plan === undefined) {
-      const texts = encoded ?? this.inserts(rows)
-      return texts instanceof SqlError.SqlError ? Exit.fail(texts) : Effect.map(this.insert(texts), counted)
+      const texts = encoded ?? this.texts(rows)
+      return texts instanceof SqlError.SqlError ? Exit.fail(texts) : Effect.map(Effect.flatMap(this.parts(texts), (parts) => this.insert(parts)), counted)
     }
     return Effect.flatMap(this.load(this.plan, rows, encoder), (loaded) =>
       loaded !== undefined ? Effect.sync(() => counted(loaded.skipped)) : Effect.map(this.work(rows, undefined, undefined), () => {
@@ -145,10 +147,18 @@ class Writer implements Bulk.Writer {
     })
   }
 
-  private inserts(rows: Rows): ReadonlyArray<Part> | SqlError.SqlError {
+  private texts(rows: Rows): ReadonlyArray<string> | SqlError.SqlError {
     const texts = literals(this.connection, rows, this.head)
-    if (texts instanceof SqlError.SqlError) return texts
-    return oversized(this.connection, this.head, texts) ?? [...statements(this.head, texts, this.connection.maxPacket, this.tail)]
+    return texts instanceof SqlError.SqlError ? texts : oversized(this.connection, this.head, texts) ?? texts
+  }
+
+  private parts(texts: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Part>, SqlError.SqlError> {
+    const { connection, head, tail, target } = this
+    const asked = this.isStrict === undefined ? Loading.isStrict(connection, target.table) : Exit.succeed(this.isStrict)
+    return Effect.map(asked, (isStrict) => {
+      this.isStrict = isStrict
+      return isStrict ? [...statements(head, texts, connection.maxPacket, tail)] : texts.map((text, i) => ({ sql: head + text + tail, from: i, to: i + 1 }))
+    })
   }
 
   /** The number of duplicates that were ignored. */

@@ -57,6 +57,16 @@ export const plan = (connection: Mysql, target: Bulk.Target): Effect.Effect<Plan
 export const isTransactional = (connection: Mysql, table: string): Effect.Effect<boolean> =>
   Effect.map(Effect.orElseSucceed(described(connection, table), () => undefined), (text) => text !== undefined && undoes.test(engineOf(text)))
 
+/**
+ * Whether a value is refused in any row of an INSERT as it is in the only one. Where the session's sql_mode is not strict, a NULL is
+ * an empty value in company; and the usual mode is strict in a table without transactions for the first row alone.
+ */
+export const isStrict = (connection: Mysql, table: string): Effect.Effect<boolean, SqlError.SqlError> =>
+  Effect.flatMap(connection.wire.text("SELECT @@SESSION.sql_mode", "bulk"), ({ rows: [row] }) => {
+    const mode = Array.isArray(row) ? String(row[0]) : ""
+    return mode.includes("STRICT_ALL_TABLES") ? Exit.succeed(true) : mode.includes("STRICT_TRANS_TABLES") ? isTransactional(connection, table) : Exit.succeed(false)
+  })
+
 // It sees a temporary table before one that it hides, takes no snapshot and no lock on rows. Whoever may insert and not
 // look has no plan.
 const described = (connection: Mysql, table: string): Effect.Effect<string | undefined, SqlError.SqlError> =>

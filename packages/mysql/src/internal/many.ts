@@ -1,8 +1,8 @@
 /**
  * Many: one statement for many rows of parameters, in few round trips, and which row failed.
  *
- * A plain INSERT becomes INSERTs of many rows: then each row counts one, since nothing else could have succeeded. Any
- * other statement that writes is sent for many rows in one text, a statement for each row, whose answers carry their
+ * A plain INSERT becomes INSERTs of many rows: then each row counts one, since nothing else could have succeeded, where the
+ * server refuses a value in company as it does alone. Any other statement that writes is sent for many rows in one text, a statement for each row, whose answers carry their
  * counts; the server stops at the first failure. What may answer with rows, and a text that only the server can read, is
  * executed row by row, prepared once. Core calls it in a transaction. Called by `connection`.
  *
@@ -16,7 +16,7 @@ import * as Exit from "effect/Exit"
 import type { Mysql } from "./connection.js"
 import { encoded } from "./encoders.js"
 import type { Header } from "./header.js"
-import { isTransactional } from "./loading.js"
+import { isStrict, isTransactional } from "./loading.js"
 import * as Several from "./several.js"
 import { textOf } from "./text.js"
 import { isWhole, literal, miscounted, refuse } from "./types.js"
@@ -37,11 +37,21 @@ export const execute = (connection: Mysql, query: Connection.Query, rows: Rows, 
   }
   if (rows.length > 1) {
     const [, head, table] = plain.exec(query.sql) ?? []
-    if (head !== undefined && table !== undefined) return inserted(connection, query, rows, head, table, answered)
-    if (isSeverable(query, connection.wire.backslashes)) return severally(connection, query, rows, answered)
+    const each = isSeverable(query, connection.wire.backslashes) ? severally(connection, query, rows, answered) : oneByOne(connection, query, rows, answered)
+    if (head === undefined || table === undefined) return each
+    // What does not fit is found before anything is sent, and told by its place in the row.
+    const apart = Effect.suspend(() => {
+      const values = literals(connection, rows, query.sql)
+      return values instanceof SqlError.SqlError ? Exit.fail(values) : each
+    })
+    if (rows.length < fewest) return apart
+    return Effect.flatMap(isStrict(connection, table.replaceAll("`", "")), (isStrict) => isStrict ? inserted(connection, query, rows, head, table, answered) : apart)
   }
   return oneByOne(connection, query, rows, answered)
 }
+
+/** Fewer rows are not worth asking how their table refuses a value. */
+const fewest = 8
 
 const ignore = (): void => {}
 

@@ -170,7 +170,8 @@ export const verbs: ReadonlyArray<Case> = [
       }
       const dies = <A>(work: Effect.Effect<A, unknown>) =>
         Effect.map(Effect.exit(work), (exit) => assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && String(Cause.squash(exit.cause)).includes("not this one")))
-      const rows = Array.from({ length: 700 }, (_, i) => [i, `n${i}`])
+      // To MySQL an id of 0 is none: it gives the next one.
+      const rows = Array.from({ length: 700 }, (_, i) => [i + 1, `n${i}`])
       yield* dies(db.executeMany(insert, rows.slice(0, 3), { onRow: throws }))
       yield* dies(db.executeMany(insert, rows, { onRow: throws }))
       yield* dies(db.batch([db`INSERT INTO things (id, name) VALUES (1, 'a')`, db`INSERT INTO things (id, name) VALUES (2, 'b')`], { onResult: throws }))
