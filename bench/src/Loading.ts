@@ -14,23 +14,30 @@ import * as Stream from "effect/Stream"
 import * as Growth from "./Growth.js"
 import type { Measurement } from "./Measurement.js"
 import type { Tables } from "./Served.js"
+import * as Rounds from "./Rounds.js"
 import * as Table from "./Table.js"
 import * as Visits from "./Visits.js"
 import type { Work } from "./Work.js"
 
+const times = 3
+
 /**
- * Lines of the growth of the peak memory of a process that loads all rows, and one that loads ten times as many: one run each.
- * `prepared` empties the table, and tells the process where that is.
+ * Lines of the growth of the peak memory of a process that loads all rows, and one that loads ten times as many: medians, as
+ * two runs of one length are up to 15 MB apart. `prepared` empties the table, and tells the process where that is.
  */
 export const loading = <Data>(program: URL, prepared: (data: Data) => Effect.Effect<string>): Measurement<Data> => ({
   name: "loading",
   run: (settings) =>
     Effect.gen(function*() {
       const lengths = [settings.rows, settings.rows * 10]
-      const grown = yield* Effect.forEach(lengths, (length) => Effect.flatMap(prepared(settings), (place) => Growth.measure(program, place, length)))
+      const runs = yield* Effect.replicateEffect(
+        Effect.forEach(lengths, (length) => Effect.flatMap(prepared(settings), (place) => Growth.measure(program, place, length))),
+        times
+      )
+      const grown = lengths.map((_, i) => Rounds.median(runs.map((run) => run[i]!)))
       const between = (grown[1]! - grown[0]!) / 1e6
       return lengths.map((length, i) => ({
-        work: `peak memory of a load, ${length.toLocaleString("en")} rows (one run each)`,
+        work: `peak memory of a load, ${length.toLocaleString("en")} rows (${times} runs)`,
         ours: Growth.megabytes(grown[i]!),
         direct: Table.none,
         stock: Table.none,

@@ -37,6 +37,7 @@ export const alike: ReadonlyArray<Case> = [
   {
     law: "B1",
     title: "a statement that asks for the key of the last INSERT gets it behind many of one text, too, and in the next batch of a transaction",
+    needs: ["sessions"],
     run: (bench) => Effect.gen(function*() {
       const db = yield* bench.open()
       const named = (from: number) => range(from, from + 11).map((n) => db`INSERT INTO things (name) VALUES (${`n${n}`})`)
