@@ -191,6 +191,16 @@ describe("adding, flushing, processing", () => {
     assert.deepStrictEqual((yield* collector.all).map(({ metadata, statements, text }) => [metadata, statements, text]), [[{ job: 7 }, 3, "INSERT INTO t VALUES (1),(2),(3);"]])
   }))
 
+  it.scoped("SB-21 what others have in a batch takes no answer and no count from processBatch", () => Effect.gen(function*() {
+    const batcher = yield* Batcher.make({ maxStatements: 3, mergeInserts: true, execute: Effect.succeed })
+    yield* batcher.add(insert(1))
+    assert.deepStrictEqual(yield* batcher.processBatch([insert(2), insert(3), insert(4)]), ["INSERT INTO t VALUES (1),(2),(3);", "INSERT INTO t VALUES (4);"])
+    yield* batcher.add(insert(5))
+    const report = yield* batcher.process([insert(6), insert(7)])
+    assert.deepStrictEqual([report.statements, report.rowsMerged], [2, 2])
+    assert.strictEqual((yield* batcher.report).rowsMerged, 4)
+  }))
+
   it.scoped("SB-21 processBatch and processStream answer with the results, in order", () => Effect.gen(function*() {
     let calls = 0
     const batcher = yield* Batcher.make({ maxStatements: 2, execute: (text) => Effect.sync(() => [++calls, text.length] as const) })
