@@ -14,7 +14,9 @@
  * **What a text cannot tell.** The rows of one statement stand or fall together, where single ones that went before a bad
  * row would stay: send both in a transaction, as the batcher does, and there is no difference. A trigger FOR EACH
  * STATEMENT, and a rule, runs once for all rows; defaults such as now() are evaluated once. MySQL outside of its strict
- * mode takes a NULL for a NOT NULL column as its default in a statement of several rows, and refuses it in one of one.
+ * mode takes a NULL for a NOT NULL column as its default in a statement of several rows, and refuses it in one of one; the
+ * usual strict mode, too, refuses no value but the first row's in a table without transactions. SQLite and PostgreSQL look
+ * for the parent of a row in its own table when all rows are there, and so find one that comes later.
  *
  * @since 0.1.0
  */
