@@ -29,6 +29,9 @@ export type ConnectionFate = "usable" | "broken" | "unknown"
  * Whether the statement took effect. `unknown` means that its bytes were sent and its answer never came, or that a part of it may
  * have been done for good: of a procedure that failed outside of a transaction.
  *
+ * What only reads by its words was not applied, whatever became of its answer; but a SELECT that calls what may be somebody's own
+ * function may have written, and is `unknown` then.
+ *
  * @example
  * ```ts
  * import type { Reason } from "@sluice/core"
