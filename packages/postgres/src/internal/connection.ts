@@ -120,7 +120,7 @@ export class Postgres implements Connection.Connection {
 
   /** The parameters of a query as they are sent, or why it is not. */
   encoded(query: Connection.Query): Array<Encoded> | SqlError.SqlError {
-    return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? this.kept(query) ?? encode(query.params, query.sql)
+    return (query.params.length === 0 ? Transactions.copying(query.sql) : miscounted(query.sql, query.params.length)) ?? Transactions.besideStream(this, query) ?? Transactions.chained(this, query.sql) ?? this.kept(query) ?? encode(query.params, query.sql)
   }
 
   private kept(query: Connection.Query): SqlError.SqlError | undefined {

@@ -11,11 +11,12 @@ import type * as Connection from "@sluice/core/Connection"
 import { inTime } from "@sluice/core/Bounded"
 import * as Reason from "@sluice/core/Reason"
 import * as SqlError from "@sluice/core/SqlError"
+import * as SqlScript from "@sluice/core/SqlScript"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Postgres } from "./connection.js"
 import type { Cursor } from "./cursor.js"
-import { capabilities } from "./dialect.js"
+import { capabilities, dialect } from "./dialect.js"
 import { messages } from "./messages.js"
 import { Simple } from "./task.js"
 import { Status } from "./wire.js"
@@ -70,6 +71,20 @@ export const copying = (sql: string): SqlError.SqlError | undefined =>
     operation: "execute",
     statement: sql
   })) : undefined
+
+const ends = /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:COMMIT|END|ROLLBACK|ABORT)\b/i
+const chains = /^\w+(?: WORK| TRANSACTION)? AND CHAIN$/
+
+/** A text that would end the transaction that is open and begin another: its status would show nothing (law T7). */
+export const chained = ({ wire }: Postgres, sql: string): SqlError.SqlError | undefined => {
+  if (!wire.inTransaction || !ends.test(sql)) return undefined
+  const words = SqlScript.tokens(sql, dialect.lexicon).filter(({ kind }) => kind === "word").map(({ end, start }) => sql.slice(start, end).toUpperCase())
+  return chains.test(words.join(" ")) ? SqlError.make(new Reason.TransactionStateError({
+    message: "this text would end the transaction that is open and begin another, unseen",
+    operation: "execute",
+    statement: sql
+  })) : undefined
+}
 
 /** The rows of what was run as a whole. */
 export const gathered = (connection: Postgres, query: Connection.Query): Effect.Effect<Connection.Rows, SqlError.SqlError> =>

@@ -344,5 +344,21 @@ export const transactions: ReadonlyArray<Case> = [
       assert.deepStrictEqual(yield* ids(db), [])
       yield* eventually(Effect.map(db.pool.stats, (stats) => stats.lent === 0), "the hand-back")
     })
+  },
+  {
+    law: "T7",
+    title: "a text that would end the transaction and begin another is refused, whatever comments are in it, and what fails is rolled back",
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open()
+      for (const text of ["COMMIT AND CHAIN", "ROLLBACK AND CHAIN;", "-- now\ncommit and chain", "/* now */ COMMIT /* a */ AND -- b\n CHAIN"]) {
+        yield* Effect.flip(db.transaction(Effect.gen(function*() {
+          yield* add(db, 1)
+          // Where there is no such text, it is no SQL.
+          assert.include(["TransactionStateError", "SqlSyntaxError"], (yield* failure(db.unsafe(text))).reason._tag, text)
+          return yield* Effect.fail("back" as const)
+        })))
+        assert.deepStrictEqual(yield* ids(db), [], text)
+      }
+    })
   }
 ]
