@@ -13,6 +13,7 @@ import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { FormatError } from "./FormatError.js"
 import * as Files from "./internal/format/files.js"
+import { textOf } from "./internal/format/json.js"
 import { Lines, type Taken } from "./internal/format/lines.js"
 import * as FileSink from "./internal/format/sink.js"
 import { plain } from "./internal/format/text.js"
@@ -183,23 +184,27 @@ export const write = (path: string, options: Options = {}): Sink.Sink<FileSink.W
     const cell = (value: unknown): string => {
       const each = plain(value)
       if (each === null || each === undefined) return none
-      const text = typeof each === "object" ? JSON.stringify(each, (_, inner: unknown) => typeof inner === "bigint" ? String(inner) : plain(inner)) : String(each)
+      const text = typeof each === "object" ? textOf(each) : String(each)
+      if (text === undefined) throw new TypeError("it holds itself")
       return text === none || text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
     }
     const line = (values: ReadonlyArray<unknown>): string => `${values.map(cell).join(delimiter)}\n`
     return {
-      rows: (rows: ReadonlyArray<object>) => Effect.sync(() => {
-        let text = ""
-        if (columns === undefined && rows[0] !== undefined) columns = Object.keys(rows[0])
-        if (!isBegun && columns !== undefined) {
-          text += line(columns)
-          isBegun = true
-        }
-        for (const row of rows) {
-          const entries = new Map(Object.entries(row))
-          text += line((columns ?? []).map((column) => entries.get(column)))
-        }
-        return new TextEncoder().encode(text)
+      rows: (rows: ReadonlyArray<object>) => Effect.try({
+        try: () => {
+          let text = ""
+          if (columns === undefined && rows[0] !== undefined) columns = Object.keys(rows[0])
+          if (!isBegun && columns !== undefined) {
+            text += line(columns)
+            isBegun = true
+          }
+          for (const row of rows) {
+            const entries = new Map(Object.entries(row))
+            text += line((columns ?? []).map((column) => entries.get(column)))
+          }
+          return new TextEncoder().encode(text)
+        },
+        catch: (cause) => new FormatError({ format: "csv", path, message: "a row holds a value that CSV has no word for", cause })
       }),
       end: Effect.sync(() => new TextEncoder().encode(isBegun || columns === undefined ? "" : line(columns)))
     }

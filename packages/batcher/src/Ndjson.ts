@@ -11,10 +11,9 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { stringify } from "lossless-json"
 import { FormatError } from "./FormatError.js"
 import * as Files from "./internal/format/files.js"
-import { valueOf } from "./internal/format/json.js"
+import { textOf, valueOf } from "./internal/format/json.js"
 import { Lines, type Taken } from "./internal/format/lines.js"
 import * as FileSink from "./internal/format/sink.js"
 import { plain } from "./internal/format/text.js"
@@ -137,12 +136,12 @@ const rowOf = (line: string, at: number): Row | FormatError => {
 const isRow = (u: unknown): u is Row => typeof u === "object" && u !== null && !Array.isArray(u)
 
 const lineOf = (row: object): string => {
-  const values = Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value)]))
-  try {
-    return JSON.stringify(values)
-  } catch {
-    return stringify(values, (_, value) => plain(value)) ?? ""
-  }
+  const values = Object.entries(row).map(([key, value]): [string, unknown] => [key, plain(value)])
+  // The runtime writes a flat row five times as fast, and would make something else of a decimal or of bytes further in.
+  if (values.every(([, value]) => value === null || (typeof value !== "object" && typeof value !== "bigint"))) return JSON.stringify(Object.fromEntries(values))
+  const text = textOf(row)
+  if (text === undefined) throw new TypeError("it holds itself")
+  return text
 }
 
 const wrong = (line: number, what: string, cause: unknown): FormatError => new FormatError({ format: "ndjson", line, message: `line ${line}: ${what}`, cause })

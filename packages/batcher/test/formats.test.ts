@@ -167,6 +167,29 @@ describe("NDJSON", () => {
   }))
 })
 
+describe("CSV and NDJSON", () => {
+  it.effect("what stands inside of a value is written as it is outside; what there is no word for is refused, and no file is there", () => Effect.gen(function*() {
+    const itself: Array<unknown> = []
+    itself.push(itself)
+    for (const n of [1, 2n ** 60n]) {
+      const inner = { bytes: new Uint8Array([1, 255]), price: BigDecimal.unsafeFromString("1.50"), at: new Date(0), list: [n, [BigDecimal.unsafeFromString("0.1")]] }
+      const text = `{"bytes":"Af8=","price":"1.50","at":"1970-01-01T00:00:00.000Z","list":[${n},["0.1"]]}`
+      for (const [format, expected] of [[Ndjson, `{"a":${text}}\n`], [Csv, `a\n"${text.replaceAll("\"", "\"\"")}"\n`]] as const) {
+        const path = file()
+        yield* Stream.run(Stream.make({ a: inner }), format.write(path))
+        assert.strictEqual(readFileSync(path, "utf8"), expected)
+      }
+    }
+    for (const format of [Ndjson, Csv]) {
+      for (const value of [new Date(Number.NaN), itself]) {
+        const path = file()
+        assert.include(formatError(yield* Effect.exit(Stream.run(Stream.make({ a: 1 }, { a: value }), format.write(path)))).message, "has no word for")
+        assert.isFalse(existsSync(path))
+      }
+    }
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
+})
+
 describe("Parquet", () => {
   const columns = {
     id: "bigint", small: "integer", ok: "boolean", ratio: "double", name: "text", bytes: "bytes", at: "timestamp", day: "date", data: "json",
