@@ -123,7 +123,8 @@ const closed = (scope: Scope, exit: Exit.Exit<unknown, unknown>): Effect.Effect<
   const end = commits
     ? Effect.catchAllCause(held.run(scope, () => held.end(scope, "commit")), (cause) =>
       Effect.logError("a session's COMMIT failed as its scope closed; its transaction is rolled back", cause))
-    : !held.inTransaction && held.connection.transaction !== "none"
+    // Who interrupts does not wait: what is open may be a transaction of ours, whose ROLLBACK is on its way.
+    : !held.inTransaction && held.connection.transaction !== "none" && !Exit.isInterrupted(exit)
     ? Effect.logWarning("a session closed with a transaction that was begun by a text of its own; it is rolled back")
     : Effect.void
   // The pool rolls back what is still open before it lends the connection again.

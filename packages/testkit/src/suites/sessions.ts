@@ -4,6 +4,9 @@
 import { assert } from "@effect/vitest"
 import type * as Database from "@sluice/core/Database"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Case } from "../Case.js"
@@ -115,6 +118,29 @@ export const sessions: ReadonlyArray<Case> = [
       yield* misuse(session.savepoint("a"), "ClosedError")
       yield* misuse(session.ping, "ClosedError")
       yield* misuse(session.transaction(Effect.void), "ClosedError")
+    })
+  },
+  {
+    law: "V3",
+    title: "an interrupted transaction of a session is rolled back, and no warning calls it a text of the user's",
+    needs: ["sessions"],
+    run: (bench) => Effect.gen(function*() {
+      const db = yield* bench.open({ pool: { max: 1 } })
+      const warnings: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+        if (logLevel === LogLevel.Warning) warnings.push(String(message))
+      })
+      const work = Effect.scoped(Effect.flatMap(db.session, (session) => session.transaction(Effect.zipRight(add(session, 1), Effect.sleep(10)))))
+      yield* Effect.gen(function*() {
+        for (let round = 0; round < 60; round++) {
+          const fiber = yield* Effect.fork(work)
+          yield* Effect.sleep(round % 6)
+          yield* Fiber.interrupt(fiber)
+        }
+        yield* accounted(db)
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.deepStrictEqual(warnings, [])
+      assert.deepStrictEqual(yield* ids(db), [])
     })
   },
   {
