@@ -41,6 +41,26 @@ onServers("refusals", (on, { name, url }) => {
       assert.deepStrictEqual(hidden, { _tag: "AuthorizationError", ...refused })
     })))
 
+  it.live("an account that is locked", () =>
+    on({}, (db) => Effect.gen(function*() {
+      const user = `sluice_${process.pid}_locked`
+      yield* db.unsafe(`CREATE USER '${user}'@'%' IDENTIFIED BY 'pw' ACCOUNT LOCK`)
+      const locked = yield* Effect.ensuring(opening({ username: user, password: Redacted.make("pw") }), Effect.ignore(db.unsafe(`DROP USER '${user}'@'%'`)))
+      assert.deepStrictEqual(locked, { _tag: "AuthenticationError", ...refused })
+    })))
+
+  it.live("a savepoint, a procedure and a row that are not there: of a transaction, of a text, of a view with CHECK OPTION", () =>
+    on({}, (db) => Effect.gen(function*() {
+      for (const text of ["ROLLBACK TO SAVEPOINT none", "RELEASE SAVEPOINT none"]) {
+        assert.strictEqual((yield* reasonOf(db.transaction(db.unsafe(text))))._tag, "TransactionStateError")
+      }
+      assert.strictEqual((yield* reasonOf(db.unsafe("CALL none()")))._tag, "SqlSyntaxError")
+      yield* db`CREATE TABLE base (a INTEGER)`
+      yield* db`CREATE VIEW small AS SELECT a FROM base WHERE a < 10 WITH CHECK OPTION`
+      const reason = yield* reasonOf(db`INSERT INTO small VALUES (10)`)
+      assert.deepStrictEqual([reason._tag, reason.connection, reason.outcome], ["ConstraintError", "usable", "not-applied"])
+    })))
+
   it.live("a port where nobody listens, and one where somebody else does", () =>
     Effect.gen(function*() {
       const closed = yield* opening({ host: place.hostname, port: 1, pool: { acquireTimeout: 300 } })
