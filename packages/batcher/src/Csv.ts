@@ -9,6 +9,7 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import { CsvError, parse } from "csv-parse/stream"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { FormatError } from "./FormatError.js"
@@ -47,7 +48,7 @@ export type Row = Readonly<Record<string, string | null>>
  * @since 0.1.0
  */
 export interface Options {
-  /** What separates two values: one character. Default `,`. */
+  /** What separates two values: one character, neither a quote nor the end of a line, else FormatError. Default `,`. */
   readonly delimiter?: string | undefined
   /**
    * The names of the columns, where the file has no line of names. Default: its first line is one. When writing: what is written of each
@@ -92,7 +93,7 @@ export const read = (path: string, options: Options = {}): Stream.Stream<Row, Fo
  * @since 0.1.0
  */
 export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>, options: Options = {}): Stream.Stream<Row, E | FormatError, R> =>
-  Stream.unwrap(Effect.sync(() => {
+  Stream.unwrap(Effect.map(delimiterOf(options), (delimiter) => {
     const lines = new Lines([10, 13])
     let rows: Array<Row> = []
     let names = options.columns
@@ -112,7 +113,7 @@ export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>, op
     let isQuoted = false
     const parser = parse({
       bom: true,
-      delimiter: options.delimiter ?? ",",
+      delimiter,
       // Left to itself it takes the end of the first line for that of all, and what differs for a part of a value.
       record_delimiter: ["\r\n", "\n", "\r"],
       relax_column_count: true,
@@ -176,8 +177,7 @@ export const decode = <E, R>(bytes: Stream.Stream<Uint8Array | string, E, R>, op
  * @since 0.1.0
  */
 export const write = (path: string, options: Options = {}): Sink.Sink<FileSink.Written, object, never, FormatError, FileSystem.FileSystem> =>
-  FileSink.make("csv", path, Effect.sync(() => {
-    const delimiter = options.delimiter ?? ","
+  FileSink.make("csv", path, Effect.map(delimiterOf(options), (delimiter) => {
     const none = options.null ?? ""
     let columns = options.columns
     let isBegun = false
@@ -209,6 +209,9 @@ export const write = (path: string, options: Options = {}): Sink.Sink<FileSink.W
       end: Effect.sync(() => new TextEncoder().encode(isBegun || columns === undefined ? "" : line(columns)))
     }
   }))
+
+const delimiterOf = ({ delimiter = "," }: Options): Either.Either<string, FormatError> =>
+  /^[^"\r\n]+$/.test(delimiter) ? Either.right(delimiter) : Either.left(new FormatError({ format: "csv", message: "delimiter must be a character, and neither a quote nor the end of a line" }))
 
 const toError = (cause: unknown): FormatError => {
   const line = cause instanceof CsvError && typeof cause["lines"] === "number" ? cause["lines"] : undefined

@@ -89,7 +89,12 @@ describe("CSV", () => {
       }
     }
     assert.include((yield* until(Csv.decode(Stream.make("a,b,a\n1,2,3\n")))).error.message, "line 1: two columns have one name")
-  }))
+    for (const delimiter of ["", "\"", "\n"]) {
+      const path = file()
+      assert.include((yield* until(Csv.decode(Stream.make("a,b\n"), { delimiter }))).error.message, "delimiter must be")
+      assert.include(formatError(yield* Effect.exit(Stream.run(Stream.make({ a: 1 }), Csv.write(path, { delimiter })))).message, "delimiter must be")
+    }
+  }).pipe(Effect.provide(NodeFileSystem.layer)))
 
   it.effect("a line that is none is told by its number and quotes nothing; the rows before it were given", () => Effect.gen(function*() {
     for (const [text, line, words] of [
