@@ -251,6 +251,24 @@ describe("B5 a spool says what its folder has lost, and keeps the rest", () => {
     yield* spooled(at, (spool) => spool.append([1]))
   }).pipe(Effect.provide(live())))
 
+  it.live("of two processes that find the lock of one that is gone, one has it", () => Effect.gen(function*() {
+    const at = folder()
+    const lock = join(at, "lock")
+    // The other one takes it over between our look at it and our own taking; or has made it, and not written its number yet.
+    const beside = (before: string) => Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
+      ...fs,
+      readFileString: (path, encoding) => Effect.tap(fs.readFileString(path, encoding), (text) => path === lock && text === before ? Effect.sync(() => writeFileSync(lock, String(process.ppid))) : Effect.void)
+    }))).pipe(Layer.provide(NodeFileSystem.layer))
+    for (const before of ["4194304", ""]) {
+      writeFileSync(lock, before)
+      assert.strictEqual(spoolError(yield* Effect.exit(spooled(at, () => Effect.void).pipe(Effect.provide(beside(before))))).reason, "InUse")
+      assert.strictEqual(readFileSync(lock, "utf8"), String(process.ppid))
+    }
+    writeFileSync(lock, "")
+    yield* spooled(at, (spool) => spool.append([1])).pipe(Effect.provide(NodeFileSystem.layer))
+    assert.deepStrictEqual(readdirSync(at).filter((name) => name.startsWith("lock")), [])
+  }))
+
   it.effect("a target that has another place of it is told from one that is new", () => Effect.gen(function*() {
     const at = folder()
     yield* spooled(at, (spool) => Effect.gen(function*() {

@@ -6,6 +6,7 @@
  *
  * @internal
  */
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -22,17 +23,25 @@ export const hold = (folder: string): Effect.Effect<void, SpoolError, FileSystem
     const file = `${path}/lock`
     const said = failed(folder, "cannot be locked")
     const write = fs.writeFileString(file, String(process.pid), { flag: "wx" })
-    const takeOver = Effect.flatMap(Effect.mapError(fs.readFileString(file), said), (text) => {
+    const taken = inUse(folder, "another process")
+    const own = Effect.catchAll(write, (error) => Effect.fail(alreadyThere(error) ? taken : said(error)))
+    const says = Effect.mapError(fs.readFileString(file), said)
+    // Who has just made it writes its number next; who was killed before that never does.
+    const settled = Effect.flatMap(says, (text) => text === "" ? Effect.zipRight(Effect.sleep(100), says) : Effect.succeed(text))
+    const takeOver = Effect.flatMap(settled, (text) => {
       const pid = Number(text)
-      return pid !== process.pid && isAlive(pid)
-        ? Effect.fail(inUse(folder, pid))
-        : Effect.mapError(Effect.zipRight(fs.remove(file), write), said)
+      if (pid !== process.pid && isAlive(pid)) return Effect.fail(inUse(folder, `process ${pid}`))
+      // Another process may take it over at the same time: only one of them can move it away, and what it has moved is looked at.
+      const aside = `${file}.${process.pid}`
+      return Effect.mapError(fs.rename(file, aside), () => taken).pipe(
+        Effect.zipRight(Effect.mapError(fs.readFileString(aside), said)),
+        Effect.flatMap((moved) => moved === text ? Effect.zipRight(Effect.mapError(fs.remove(aside), said), own) : Effect.zipRight(Effect.ignore(fs.rename(aside, file)), Effect.fail(taken)))
+      )
     })
-    const lock = Effect.catchAll(write, (error) =>
-      error._tag === "SystemError" && error.reason === "AlreadyExists" ? takeOver : Effect.fail(said(error)))
+    const lock = Effect.catchAll(write, (error) => alreadyThere(error) ? takeOver : Effect.fail(said(error)))
     yield* Effect.acquireRelease(
       Effect.suspend(() => {
-        if (open.has(path)) return Effect.fail(inUse(folder, process.pid))
+        if (open.has(path)) return Effect.fail(inUse(folder, "this process"))
         open.add(path)
         return Effect.onError(lock, () => Effect.sync(() => open.delete(path)))
       }),
@@ -40,8 +49,9 @@ export const hold = (folder: string): Effect.Effect<void, SpoolError, FileSystem
     )
   })
 
-const inUse = (folder: string, pid: number): SpoolError =>
-  new SpoolError({ reason: "InUse", message: `the spool ${folder} is open in ${pid === process.pid ? "this process" : `process ${pid}`} already` })
+const inUse = (folder: string, who: string): SpoolError => new SpoolError({ reason: "InUse", message: `the spool ${folder} is open in ${who} already` })
+
+const alreadyThere = (error: PlatformError): boolean => error._tag === "SystemError" && error.reason === "AlreadyExists"
 
 const isAlive = (pid: number): boolean => {
   // Signal 0 asks only: of another user's process the answer is EPERM.
