@@ -126,10 +126,10 @@ describe.skipIf(isMissing)("lanes", () => {
       yield* table(db)
       for (const [round, victim] of [0, 2, 4].entries()) {
         const fibers = yield* lined(db, numbers(5).map((n) =>
-          db<{ id: number }>`WITH slow AS (SELECT pg_sleep(0.03)) INSERT INTO t SELECT ${10 * round + n} FROM slow ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id`))
+          db<{ id: number }>`WITH slow AS (SELECT pg_sleep(0.1)) INSERT INTO t SELECT ${10 * round + n} FROM slow ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id`))
         const start = performance.now()
         const exit = yield* Fiber.interrupt(fibers[victim]!)
-        assert.isBelow(performance.now() - start, 20, "who interrupts does not wait")
+        assert.isBelow(performance.now() - start, 60, "who interrupts does not wait")
         assert.isTrue(Exit.isInterrupted(exit))
         for (const [n, fiber] of fibers.entries()) if (n !== victim) assert.deepStrictEqual(yield* Fiber.join(fiber), [{ id: 10 * round + n }])
         yield* quiet(db)
@@ -144,7 +144,7 @@ describe.skipIf(isMissing)("lanes", () => {
   it.live("S5 interrupted before it was sent, a statement is never run", () =>
     on(lanes(1, { pool: { max: 1 } }), (db) => Effect.gen(function*() {
       yield* table(db)
-      const lane = yield* lined<unknown>(db, [db`SELECT pg_sleep(0.1)`, ...numbers(63).map((n) => db`INSERT INTO t (id) VALUES (${n}) ON CONFLICT DO NOTHING`)])
+      const lane = yield* lined<unknown>(db, [db`SELECT pg_sleep(0.4)`, ...numbers(63).map((n) => db`INSERT INTO t (id) VALUES (${n}) ON CONFLICT DO NOTHING`)])
       const unsent = yield* Effect.forEach([100, 101, 102], (n) => Effect.fork(insert(db, n)))
       yield* sent
       assert.strictEqual((yield* db.pool.stats).waiting, 3)
