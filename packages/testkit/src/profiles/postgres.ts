@@ -98,8 +98,11 @@ const values: ReadonlyArray<Profile.RoundTrip> = [
   { title: "money", type: "MONEY", value: "$1,234.56" }
 ]
 
-const endless: Array<unknown> = []
-endless.push(endless)
+const endless = (): ReadonlyArray<unknown> => {
+  const all: Array<unknown> = []
+  all.push(all)
+  return all
+}
 
 const refused = [
   { title: "a function", value: () => 1 },
@@ -109,7 +112,7 @@ const refused = [
   { title: "an invalid date", value: new Date(Number.NaN) },
   { title: "an object that JSON cannot hold", value: { a: 1n } },
   { title: "an array with a function in it", value: [1, () => 1] },
-  { title: "an array that holds itself", value: endless }
+  { title: "an array that holds itself", value: endless() }
 ]
 
 const always: ReadonlyArray<Profile.Need> = [
