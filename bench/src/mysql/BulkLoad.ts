@@ -10,29 +10,25 @@ import { Database } from "@sluice/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Measurement } from "../Measurement.js"
 import * as Rounds from "../Rounds.js"
 import { row, type Tables } from "../Served.js"
 import * as Table from "../Table.js"
 import * as Visits from "../Visits.js"
-import { timed, type Work } from "../Work.js"
+import { loading, type Work } from "../Work.js"
 import * as Native from "./Native.js"
 import * as Opened from "./Opened.js"
 
 const most = 200_000
 const perInsert = 1_000
 
-/** Rows that are loaded before each turn: the collection before it throws compiled code away, which the native client does not have. */
-const uncounted = 5_000
-
 export const bulkLoad: Measurement<Tables> = {
   name: "bulk",
   run: ({ emptied, folder, place, rounds, rows }) =>
     Effect.gen(function*() {
       const count = Math.min(rows, most)
-      const few = Math.min(count, uncounted)
       const all = Array.from({ length: count }, (_, i) => row(i + 1))
       const parts = Visits.sliced(all, perInsert)
 
@@ -58,17 +54,20 @@ export const bulkLoad: Measurement<Tables> = {
       const stock: Work = (rows) =>
         sql.withTransaction(Effect.forEach(records.slice(0, rows / perInsert), (part) => sql`INSERT INTO arrivals ${sql.insert(part)}`, { discard: true }))
 
-      const file = (rows: number) => join(folder, `arrivals-${rows}.tsv`)
-      for (const some of [few, count]) writeFileSync(file(some), all.slice(0, some).map((row) => `${row.map((value) => typeof value === "boolean" ? Number(value) : value).join("\t")}\n`).join(""))
+      // Written when it is first asked for, which is in the warm-up.
+      const file = (rows: number): string => {
+        const path = join(folder, `arrivals-${rows}.tsv`)
+        if (!existsSync(path)) writeFileSync(path, all.slice(0, rows).map((row) => `${row.map((value) => typeof value === "boolean" ? Number(value) : value).join("\t")}\n`).join(""))
+        return path
+      }
       const native: Work = (rows) =>
         Native.run(place, `LOAD DATA LOCAL INFILE '${file(rows)}' INTO TABLE arrivals CHARACTER SET utf8mb4`, "--local-infile=1")
 
-      const loaded = (work: Work) => timed(work, count, Effect.all([emptied, work(few), emptied]))
       const turns = {
-        ours: loaded(ours),
-        direct: loaded(direct),
-        stock: loaded(stock),
-        native: Native.isHere ? loaded(native) : Effect.succeed(undefined)
+        ours: loading(ours, count, emptied),
+        direct: loading(direct, count, emptied),
+        stock: loading(stock, count, emptied),
+        native: Native.isHere ? loading(native, count, emptied) : Effect.succeed(undefined)
       }
       yield* Rounds.interleaved(1, turns)
       const samples = yield* Rounds.interleaved(rounds, turns)

@@ -10,7 +10,7 @@ import { Database } from "@sluice/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
@@ -20,7 +20,7 @@ import * as Rounds from "../Rounds.js"
 import { row, type Tables } from "../Served.js"
 import * as Table from "../Table.js"
 import * as Visits from "../Visits.js"
-import { timed, type Work } from "../Work.js"
+import { loading, type Work } from "../Work.js"
 import { text } from "./Data.js"
 import * as Native from "./Native.js"
 import * as Opened from "./Opened.js"
@@ -39,38 +39,42 @@ export const bulkLoad: Measurement<Tables> = {
 
       const db = yield* Opened.ours(place)
       const chunks = Chunk.fromIterable(parts.map((part) => Chunk.unsafeFromArray(part)))
-      const ours: Work = () =>
-        BulkSink.load(Stream.fromChunks(...chunks), { table: "arrivals", columns: Visits.columns, transaction: "all" })
+      const ours: Work = (rows) =>
+        BulkSink.load(Stream.fromChunks(...Chunk.take(chunks, rows / perInsert)), { table: "arrivals", columns: Visits.columns, transaction: "all" })
           .pipe(Effect.provideService(Database.Database, db))
 
-      const texts = function*() {
-        for (const part of parts) yield text(part)
+      const texts = function*(rows: number) {
+        for (const part of parts.slice(0, rows / perInsert)) yield text(part)
       }
       const pool = yield* Opened.direct(place)
-      const direct: Work = () =>
+      const direct: Work = (rows) =>
         Effect.promise(async () => {
           const client = await pool.connect()
-          await pipeline(Readable.from(texts()), client.query(copyFrom(command)))
+          await pipeline(Readable.from(texts(rows)), client.query(copyFrom(command)))
           client.release()
         })
       const other = yield* Opened.other(place)
-      const onOther: Work = () => Effect.promise(async () => pipeline(Readable.from(texts()), await other.unsafe(command).writable()))
+      const onOther: Work = (rows) => Effect.promise(async () => pipeline(Readable.from(texts(rows)), await other.unsafe(command).writable()))
 
       const sql = yield* Opened.stock(place)
       const records = parts.map((part) => part.map((row): Record<string, unknown> => Object.fromEntries(Visits.columns.map((name, i) => [name, row[i]]))))
-      const stock: Work = () =>
-        sql.withTransaction(Effect.forEach(records, (part) => sql`INSERT INTO arrivals ${sql.insert(part)}`, { discard: true }))
+      const stock: Work = (rows) =>
+        sql.withTransaction(Effect.forEach(records.slice(0, rows / perInsert), (part) => sql`INSERT INTO arrivals ${sql.insert(part)}`, { discard: true }))
 
-      const file = join(folder, "arrivals.tsv")
-      writeFileSync(file, text(all))
-      const native: Work = () => Native.run(place, `\\copy arrivals FROM '${file}'`)
+      // Written when it is first asked for, which is in the warm-up.
+      const file = (rows: number): string => {
+        const path = join(folder, `arrivals-${rows}.tsv`)
+        if (!existsSync(path)) writeFileSync(path, text(all.slice(0, rows)))
+        return path
+      }
+      const native: Work = (rows) => Native.run(place, `\\copy arrivals FROM '${file(rows)}'`)
 
       const turns = {
-        ours: timed(ours, count, emptied),
-        direct: timed(direct, count, emptied),
-        stock: timed(stock, count, emptied),
-        other: timed(onOther, count, emptied),
-        native: Native.isHere ? timed(native, count, emptied) : Effect.succeed(undefined)
+        ours: loading(ours, count, emptied),
+        direct: loading(direct, count, emptied),
+        stock: loading(stock, count, emptied),
+        other: loading(onOther, count, emptied),
+        native: Native.isHere ? loading(native, count, emptied) : Effect.succeed(undefined)
       }
       yield* Rounds.interleaved(1, turns)
       const samples = yield* Rounds.interleaved(rounds, turns)

@@ -18,7 +18,7 @@ import * as Opened from "./Opened.js"
 import * as Rounds from "../Rounds.js"
 import * as Table from "../Table.js"
 import * as Visits from "../Visits.js"
-import { timed, type Work } from "../Work.js"
+import { loading, type Work } from "../Work.js"
 
 const made = 100_000
 
@@ -69,9 +69,9 @@ export const bulkInsert: Measurement<Data.Files> = {
         }))
 
       const turns = {
-        ours: timed(ours, rows, emptied(files.ours)),
-        direct: timed(direct, rows, emptied(files.direct)),
-        stock: timed(stock, rows, emptied(files.stock))
+        ours: loading(ours, rows, emptied(files.ours)),
+        direct: loading(direct, rows, emptied(files.direct)),
+        stock: loading(stock, rows, emptied(files.stock))
       }
       yield* Rounds.interleaved(1, turns)
       const samples = yield* Rounds.interleaved(rounds, turns)

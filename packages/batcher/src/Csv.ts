@@ -184,8 +184,7 @@ export const write = (path: string, options: Options = {}): Sink.Sink<FileSink.W
     const cell = (value: unknown): string => {
       const each = plain(value)
       if (each === null || each === undefined) return none
-      const text = typeof each === "object" ? textOf(each) : String(each)
-      if (text === undefined) throw new TypeError("it holds itself")
+      const text = typeof each === "object" ? textOf(each) ?? none : String(each)
       return text === none || text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
     }
     const line = (values: ReadonlyArray<unknown>): string => `${values.map(cell).join(delimiter)}\n`

@@ -108,10 +108,16 @@ const valueOf = (value: unknown, type: Type): unknown => {
     case "bytes": return value instanceof Uint8Array ? value : unfit
     case "timestamp": return microsOf(value) ?? unfit
     case "date": return dayOf(value) ?? unfit
-    case "json": {
-      const text = textOf(value)
-      return text === undefined ? unfit : new TextEncoder().encode(text)
-    }
+    case "json": return jsonOf(value) ?? unfit
+  }
+}
+
+const jsonOf = (value: unknown): Uint8Array | undefined => {
+  try {
+    const text = textOf(value)
+    return text === undefined ? undefined : new TextEncoder().encode(text)
+  } catch {
+    return undefined
   }
 }
 
